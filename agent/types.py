@@ -9,14 +9,14 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools.base import Call, Region
+from tools.base import Call, CallResult, Region
 from tools.pictures import Picture
 
 Mode = Literal["direct", "always", "learned"]
 
 
 class Usage(BaseModel):
-    """Tokens of one or more controller calls. `prompt_tokens` counts all input; `cached_tokens` the part not recomputed."""
+    """Tokens of one or more controller calls. `prompt_tokens` is all input; `cached_tokens` its part not recomputed."""
 
     controller_calls: int = 0
     prompt_tokens: int = 0
@@ -39,7 +39,7 @@ class ExpertCost(BaseModel):
 
 
 class Ledger(BaseModel):
-    """What a question cost. `ms` is wall time by step name (`decide`, `experts`, `answer`, `total`), summed over rounds."""
+    """What a question cost. `ms` is wall time by step (`decide`, `experts`, `focus`, `answer`, `total`), all rounds."""
 
     usage: Usage = Field(default_factory=Usage)
     experts: list[ExpertCost] = Field(default_factory=list)
@@ -49,11 +49,14 @@ class Ledger(BaseModel):
 class Decision(BaseModel):
     """Answer directly (`calls` empty) or call these experts; `p_call` is the controller's probability of calling.
 
-    `answer` is set when the controller already gave the answer in the same turn; `notes` lists rejected calls, one
-    line each, which the controller sees once.
+    `answer` is set when the controller already gave the answer in the same turn, `confidence` belongs to it; `notes`
+    lists rejected calls, one line each, which the controller sees once. `said` is what the controller wrote in this
+    turn, so that the turn can be repeated to it word for word (prefix caches).
     """
 
     answer: str | None = None
+    confidence: float | None = None
+    said: str | None = None
     calls: list[Call] = Field(default_factory=list)
     p_call: float = 0.0
     notes: list[str] = Field(default_factory=list)
@@ -85,15 +88,23 @@ class Turn(BaseModel):
 
     question: str
     answer: str
+    options: list[str] | None = None
+
+
+class Round(BaseModel):
+    """One round of a question: what was decided and what the experts returned, in the order of the calls."""
+
+    decision: Decision
+    results: list[CallResult] = Field(default_factory=list)
 
 
 class View(BaseModel):
     """What a controller sees of one question at one moment; it adds what it spent to `usage`.
 
     `experts` are the schemas (`Tool.schema()`) of the experts at hand; `regions` what they returned so far, in call
-    order; `failures` one line for each failed call; `notes` lines about rejected calls. `mode` and `threshold` are the
-    cost dial: `direct` never calls, `always` must call in round 0, `learned` calls when p_call >= threshold
-    (None: the threshold that ships with the controller).
+    order; `failures` one line for each failed call; `notes` lines about rejected calls; `rounds` the same by round.
+    `mode` and `threshold` are the cost dial: `direct` never calls, `always` must call in round 0, `learned` calls when
+    p_call >= threshold (None: the threshold that ships with the controller).
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -106,6 +117,7 @@ class View(BaseModel):
     calls: list[Call] = Field(default_factory=list)
     failures: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    rounds: list[Round] = Field(default_factory=list)
     history: list[Turn] = Field(default_factory=list)
     round: int = 0
     mode: Mode = "learned"
@@ -114,7 +126,11 @@ class View(BaseModel):
 
 
 class Controller(Protocol):
-    """The model that decides and answers. `answer` fills text, choice, evidence and confidence; the graph adds the rest."""
+    """The model that decides and answers. `answer` fills text, choice, evidence and confidence; the graph the rest.
+
+    Optional: `thread_safe = True` lets several questions use it at once; `stream_answer(view, emit)` is `answer` that
+    also calls `emit(text)` for each piece of text; `close()` frees what it holds.
+    """
 
     def decide(self, view: View) -> Decision: ...
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from tools.boxes import Box
+from tools.errors import ExpertError
 from tools.pictures import Picture
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-Box = tuple[float, float, float, float]
+BoxArg = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=4, max_length=4)]
+"""A box among `Args`: a list, because tool-calling APIs know arrays of numbers but not JSON-schema tuples."""
+_setup_guard = threading.Lock()
 
 
 class Region(BaseModel):
@@ -59,11 +64,15 @@ class Call(BaseModel):
 
 
 class CallResult(BaseModel):
-    """What one call gave. Exactly one of `regions` (possibly empty) and `error` is meaningful; `ms` is wall time."""
+    """What one call gave. Exactly one of `regions` (possibly empty) and `error` is meaningful; `ms` is wall time.
+
+    `note` says in one line what was cut from the result (too many regions, too long texts), if anything was.
+    """
 
     call: Call
     regions: list[Region] = Field(default_factory=list)
     error: str | None = None
+    note: str | None = None
     ms: float = 0.0
     cached: bool = False
 
@@ -71,7 +80,8 @@ class CallResult(BaseModel):
 class Tool(ABC):
     """An expert. Subclass, set `name`, `description`, `Args`, implement `__call__`; nothing else is required.
 
-    `version` is part of the result-cache key: raise it when results change. `timeout_s` bounds one call.
+    `version` is part of the result-cache key: raise it when results change. `timeout_s` bounds one call, loading not
+    counted. Calls of one expert run concurrently unless `thread_safe` is False.
     """
 
     name: ClassVar[str]
@@ -79,10 +89,11 @@ class Tool(ABC):
     Args: ClassVar[type[BaseModel]] = NoArgs
     version: ClassVar[str] = "1"
     timeout_s: ClassVar[float] = 60.0
+    thread_safe: ClassVar[bool] = True
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if inspect.isabstract(cls) or "__call__" not in dir(cls) or getattr(cls.__call__, "__isabstractmethod__", False):
+        if inspect.isabstract(cls):
             return
         name = getattr(cls, "name", None)
         if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -97,15 +108,39 @@ class Tool(ABC):
             raise TypeError(f"{cls.__name__}.__call__ must take (self, picture, args), got {parameters}")
 
     def unavailable(self) -> str | None:
-        """None when the expert can run here; else one line that says what is missing and how to get it. Must be cheap."""
+        """None when the expert can run here; else one line: what is missing and how to get it. Must be cheap."""
         return None
 
-    def setup(self) -> None:
+    def setup(self) -> None:  # noqa: B027 - most experts have nothing to load
         """Load models; called once, before the first call, never at import."""
+
+    def ready(self) -> None:
+        """Run `setup()` if it has not succeeded yet; safe from several threads. Call this, not `setup()`."""
+        with _setup_guard:
+            lock = self.__dict__.setdefault("_setup_lock", threading.Lock())
+        with lock:
+            if not self.__dict__.get("_is_set_up"):
+                self.setup()
+                self.__dict__["_is_set_up"] = True
+
+    def cache_key(self) -> str:
+        """What results depend on besides picture and args; add the model or engine where an instance has a choice."""
+        return self.version
 
     @abstractmethod
     def __call__(self, picture: Picture, args: Any) -> list[Region]:
         """Regions of `picture`; `args` is an instance of `Args`. May raise `ExpertError`."""
+
+    @classmethod
+    def parse(cls, args: dict[str, Any]) -> BaseModel:
+        """Checked args. Raises `ExpertError` of one line that names the wrong field and what the expert takes."""
+        try:
+            return cls.Args.model_validate(args)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "args"
+            takes = ", ".join(cls.Args.model_fields) or "no arguments"
+            raise ExpertError(f"{cls.name}: {field}: {first['msg']}; it takes {takes}") from error
 
     @classmethod
     def schema(cls) -> dict[str, Any]:

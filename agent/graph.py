@@ -1,0 +1,44 @@
+"""The graph: `begin → decide → (answer | experts → focus → decide …) → answer`, at most `max_rounds` of experts.
+
+The nodes are in `agent/nodes.py`, the state is in `agent/state.py`. `make_graph` is the entry of `langgraph.json`, for
+LangGraph's own tools: they bring their own checkpointer and give the picture by path.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from agent.nodes import Context, Nodes
+from agent.state import Limits, Output, Question, State
+from agent.types import Controller
+from tools.runner import Runner
+
+Graph = CompiledStateGraph[State, Context, Question, Output]
+
+
+def build_graph(
+    controller: Controller, runner: Runner, limits: Limits | None = None, checkpointer: Any = None
+) -> Graph:
+    """The compiled graph. `checkpointer` is any LangGraph saver; without one nothing is remembered."""
+    nodes = Nodes(controller, runner, limits or Limits())
+    graph = StateGraph(State, context_schema=Context, input_schema=Question, output_schema=Output)
+    for name in ("begin", "decide", "experts", "focus", "answer"):
+        graph.add_node(name, getattr(nodes, name))
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "decide")
+    graph.add_conditional_edges("decide", nodes.after_decide, ["experts", "answer"])
+    graph.add_edge("experts", "focus")
+    graph.add_conditional_edges("focus", nodes.after_focus, ["decide", "answer"])
+    graph.add_edge("answer", END)
+    return graph.compile(checkpointer=checkpointer, name="p2g")
+
+
+def make_graph() -> Graph:
+    """The graph of the profile named in `P2G_PROFILE` (default `nano`), for `langgraph.json`."""
+    from agent.agent import Agent
+
+    return Agent.load(os.environ.get("P2G_PROFILE") or "nano").graph()

@@ -1,0 +1,208 @@
+"""Profiles: which controller, which experts, which limits. The built-in ones are the TOML files beside this module.
+
+A profile is read once, at the edge, into typed settings; nothing below it reads files or the environment. Copy
+`nano.toml` to make your own and give its path wherever a profile's name is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tools.errors import UsageError
+
+if TYPE_CHECKING:
+    from agent.types import Controller
+    from tools.base import Tool
+    from tools.runner import Runner
+
+FOLDER = Path(__file__).parent
+DEFAULT = "nano"
+
+
+def p2g_home() -> Path:
+    """Where models and results are kept: `P2G_HOME`, or `~/.cache/p2g`. The one place that reads the variable."""
+    return Path(os.environ.get("P2G_HOME") or "~/.cache/p2g").expanduser()
+
+
+class Settings(BaseModel):
+    """A table of a profile: typed, unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Native(Settings):
+    """The controller of this project. `weights` is a folder of `policies/weights` by name, or any path."""
+
+    kind: Literal["native"] = "native"
+    weights: str = "nano"
+
+    def build(self, home: Path) -> Controller:
+        from agent.controllers.native import NativeController
+
+        return NativeController(self.weights, home=home)
+
+
+class Chat(Settings):
+    """An OpenAI-compatible server. The key is read from the environment variable `api_key_env` when it is set.
+
+    Pictures are sent with a longer side of at most `max_side` pixels, encoded in at most `max_bytes`.
+    """
+
+    kind: Literal["chat"] = "chat"
+    base_url: str = "https://api.openai.com/v1"
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+    timeout_s: float = Field(default=120.0, gt=0)
+    max_retries: int = Field(default=3, ge=0, le=10)
+    max_side: int = Field(default=1536, ge=64)
+    max_bytes: int = Field(default=4_000_000, ge=1000)
+    max_tokens: int = Field(default=1024, ge=16)
+
+    def build(self, home: Path) -> Controller:
+        from agent.controllers.chat import ChatController
+
+        limits = self.model_dump(include={"timeout_s", "max_retries", "max_side", "max_bytes", "max_tokens"})
+        return ChatController(self.base_url, self.model, api_key=os.environ.get(self.api_key_env), **limits)
+
+
+class Transformers(Settings):
+    """A local chat VLM: a hub name or a folder. `device` auto takes a GPU when there is one."""
+
+    kind: Literal["transformers"] = "transformers"
+    model: str
+    device: str = "auto"
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    max_pixels: int = Field(default=1_500_000, ge=1)
+
+    def build(self, home: Path) -> Controller:
+        from agent.controllers.local import LocalController
+
+        return LocalController(self.model, device=self.device, dtype=self.dtype, max_pixels=self.max_pixels)
+
+
+class Fixed(Settings):
+    """A baseline around another controller: it answers, but when to call is fixed."""
+
+    kind: Literal["never", "always"]
+    controller: ControllerSettings
+
+    def build(self, home: Path) -> Controller:
+        from agent.controllers.fixed import Always, Never
+
+        wrap = Never if self.kind == "never" else Always
+        return wrap(self.controller.build(home))
+
+
+ControllerSettings = Annotated[Native | Chat | Transformers | Fixed, Field(discriminator="kind")]
+
+
+class ReadSettings(Settings):
+    """Expert `read`: which OCR engine runs the PP-OCRv6 weights."""
+
+    engine: Literal["rapidocr", "paddleocr"] = "rapidocr"
+
+
+class GroundSettings(Settings):
+    """Expert `ground`: a Grounding DINO by hub name or folder; without one the expert says that it is not available."""
+
+    model: str | None = None
+    device: str = "auto"
+
+
+class Experts(BaseModel):
+    """Settings of each expert; `name = false` leaves it out. Other names are plug-ins: their constructor's keywords.
+
+    Every installed plug-in takes part in every profile; `plugins = false` keeps out those that are not named.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, dict[str, Any] | Literal[False]]
+
+    read: ReadSettings | Literal[False] = ReadSettings()
+    ground: GroundSettings | Literal[False] = GroundSettings()
+    zoom: Settings | Literal[False] = Settings()
+    plugins: bool = True
+
+    def tables(self) -> dict[str, dict[str, Any] | Literal[False]]:
+        """Constructor arguments by expert name, False for those left out."""
+        return {name: table for name, table in self.model_dump().items() if name != "plugins"}
+
+
+class Profile(Settings):
+    """A named set-up.
+
+    `threshold` None is the one that ships with the controller; `timeout_s` bounds an expert call, for all or by name;
+    `home` is the cache directory, where experts' results are kept unless `keep_results` is false.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    description: str = ""
+    controller: ControllerSettings = Native()
+    experts: Experts = Experts()
+    threshold: float | None = Field(default=None, ge=0.0, le=1.0)
+    max_rounds: int = Field(default=2, ge=0, le=16)
+    max_pixels: int = Field(default=200_000_000, ge=1)
+    max_bytes: int = Field(default=200_000_000, ge=1)
+    timeout_s: Annotated[float, Field(gt=0)] | dict[str, Annotated[float, Field(gt=0)]] | None = None
+    keep_results: bool = True
+    home: Path = Field(default_factory=p2g_home)
+
+    def build_controller(self) -> Controller:
+        """The controller, made now; raises `ControllerError` when it cannot be."""
+        return self.controller.build(self.home)
+
+    def build_tools(self) -> list[Tool]:
+        """The experts, not yet set up. Raises `UsageError` for one not installed or settings it rejects."""
+        from tools.registry import available_tools, load_tools
+
+        tables = self.experts.tables()
+        settings = {name: table for name, table in tables.items() if table is not False}
+        plugins = [name for name, found in available_tools().items() if isinstance(found, type) and name not in tables]
+        return load_tools([*settings, *(plugins if self.experts.plugins else [])], settings)
+
+    def build_runner(self) -> Runner:
+        """The experts with their time limits and result cache."""
+        from tools.cache import ResultCache
+        from tools.runner import Runner
+
+        cache = ResultCache(self.home / "results" if self.keep_results else None)
+        return Runner(self.build_tools(), cache=cache, timeout_s=self.timeout_s)
+
+
+def profile_names() -> list[str]:
+    """The built-in profiles, the default one first."""
+    names = sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return sorted(names, key=lambda name: name != DEFAULT)
+
+
+def load_profile(name_or_path: str | Path = DEFAULT) -> Profile:
+    """A built-in profile by name, or one from a TOML file. Raises `UsageError`."""
+    text = str(name_or_path)
+    path = FOLDER / f"{text}.toml" if text in profile_names() else Path(text).expanduser()
+    if not path.is_file():
+        if path.suffix == ".toml":
+            raise UsageError(f"profile file {text} does not exist; check the path")
+        raise UsageError(f"unknown profile {text!r}; choose {', '.join(profile_names())}, or the path of a .toml file")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"profile {text} cannot be read as TOML: {str(error).splitlines()[0]}") from None
+    try:
+        return Profile.model_validate({"name": path.stem, **data})
+    except ValidationError as error:
+        raise UsageError(f"profile {text}: {_first_problem(error)}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    """The first problem of a profile as `key: what is wrong with it`."""
+    problem = error.errors()[0]
+    kinds = {"native", "chat", "transformers", "never", "always"}
+    key = ".".join(str(part) for part in problem["loc"] if part not in kinds)
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; remove it or check its spelling"
+    return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input in
 BASE   := $(VENV)/.base-is-installed
 DEV    := $(VENV)/.dev-is-installed
 
-IMAGE    ?= evaluation/samples/receipt.jpg
+IMAGE    ?= evaluation/samples/invoice.png
 QUESTION ?= What is the total?
 
 export HF_HUB_DISABLE_TELEMETRY := 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="replace")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    if not os.environ.get("P2G_DEBUG"):
+        warnings.simplefilter("ignore")  # those of libraries; they tell a user nothing to act on
     if not sys.stderr.isatty():  # libraries' progress bars would fill a log file
         os.environ.setdefault("TQDM_DISABLE", "1")
     try:
@@ -277,13 +280,19 @@ def _picture(path: Path, settings: Profile) -> Picture:
 
 
 def _agent(settings: Profile, keep: bool = False) -> Agent:
-    """The agent of the profile; with `keep` its conversations are kept in the cache directory."""
+    """The agent of the profile, its models loaded, so that the first question's ledger does not count the loading.
+
+    With `keep`, its conversations are kept in the cache directory.
+    """
     from agent.agent import Agent
 
-    if not keep:
-        return Agent.load(settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    return Agent.load(settings, checkpoint=settings.home / "conversations.sqlite3")
+    checkpoint = settings.home / "conversations.sqlite3" if keep else None
+    if checkpoint:
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    agent = Agent.load(settings, checkpoint=checkpoint)
+    if setup := getattr(agent.controller, "setup", None):
+        setup()
+    return agent
 
 
 def _threshold(given: float | None, settings: Profile) -> float | None:

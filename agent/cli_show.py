@@ -54,7 +54,7 @@ class Progress:
     def event(self, event: Event) -> None:
         """The line of one event; what failed stays on the screen."""
         if isinstance(event, Decided):
-            self.say(describe_decision(event.decision))
+            self.say(describe_decision(event.decision) if event.decision.calls or not event.round else "answering")
         elif isinstance(event, ExpertStarted):
             self.say(f"{event.call.expert} is working")
         elif isinstance(event, ExpertFinished):
@@ -62,9 +62,10 @@ class Progress:
             if result.error and not self.quiet:
                 self.console.print(Text(f"p2g: {result.call.expert} failed: {printable(result.error, 400)}", "yellow"))
             elif not result.error:
-                self.say(f"{result.call.expert} found {len(result.regions)} regions in {_seconds(result.ms)}")
+                spent = "known already" if result.cached else _seconds(result.ms)
+                self.say(f"{result.call.expert} found {_regions(len(result.regions))} ({spent})")
         elif isinstance(event, Focused):
-            self.say(f"looking at {event.regions} regions")
+            self.say(f"looking at {_regions(event.regions)}")
 
 
 def read_question() -> str | None:
@@ -111,8 +112,7 @@ def show_answer(answer: Answer, options: Sequence[str] | None) -> None:
     console.print(_field("answer"), Text(letter + printable(answer.text, 4000), "bold"), Text(sure, "dim"), sep="")
     console.print(_field("decision"), Text(describe_decision(answer.decision)), sep="")
     if answer.evidence:
-        console.print(_field("evidence"), end="")
-        console.print(Text(f"{len(answer.evidence)} regions" if len(answer.evidence) > 1 else "1 region"))
+        console.print(_field("evidence"), Text(_regions(len(answer.evidence))), sep="")
         console.print(_evidence_table(answer))
     for number, line in enumerate(describe_cost(answer)):
         console.print(_field("" if number else "cost"), Text(line, "dim"), sep="")
@@ -211,7 +211,11 @@ def _evidence_table(answer: Answer) -> Table:
 def _expert_cost(cost: ExpertCost) -> str:
     if cost.error:
         return f"failed after {_seconds(cost.ms)}: {printable(cost.error, 300)}"
-    return f"{cost.regions} regions, " + ("cached" if cost.cached else _seconds(cost.ms))
+    return f"{_regions(cost.regions)}, " + ("cached" if cost.cached else _seconds(cost.ms))
+
+
+def _regions(count: int) -> str:
+    return "1 region" if count == 1 else f"{count} regions"
 
 
 def _seconds(ms: float) -> str:

@@ -70,19 +70,15 @@ def _controller(profile: Profile) -> Iterator[Check]:
 
 
 def _native(settings: Native, home: Path) -> Iterator[Check]:
-    import policies
     from policies.base_lm import NAME, base_lm_path, base_lm_ready
+    from policies.nano import weights_path
 
     yield from _packages({**LOCAL_MODEL, "peft": "peft", "gguf": "gguf"})
-    shipped = Path(policies.__file__).parent / "weights" / settings.weights
-    folder = shipped if shipped.is_dir() else Path(settings.weights).expanduser()
-    there = folder.is_dir() and any(folder.glob("*.safetensors"))
-    yield Check(
-        name="weights",
-        ok=there,
-        detail=f"{settings.weights} in {folder}" if there else f"no weights {settings.weights!r} in {shipped.parent}",
-        fix="git checkout -- policies/weights  (or name a folder of weights in the profile)",
-    )
+    try:
+        yield Check(name="weights", ok=True, detail=f"{settings.weights} in {weights_path(settings.weights)}")
+    except P2GError as error:
+        fix = "name a folder of weights in the profile; those of the repository: git checkout -- policies/weights"
+        yield Check(name="weights", ok=False, detail=str(error), fix=fix)
     ready = base_lm_ready(home)
     yield Check(
         name="base model",
@@ -95,13 +91,12 @@ def _native(settings: Native, home: Path) -> Iterator[Check]:
 def _experts(profile: Profile) -> Iterator[Check]:
     from tools.registry import available_tools
 
-    experts = profile.experts
+    experts, read = profile.experts, []
     if experts.read:
-        engine = experts.read.engine
-        modules = {"rapidocr": "rapidocr", "onnxruntime": "onnxruntime", "opencv": "cv2"}
-        yield from _packages(modules, "read")
-        if engine == "paddleocr":
-            yield from _packages({"paddleocr": "paddleocr"}, "read", "pip install -e '.[paddle]' -c constraints.txt")
+        read = [*_packages({"rapidocr": "rapidocr", "onnxruntime": "onnxruntime", "opencv": "cv2"}, "read")]
+        if experts.read.engine == "paddleocr":
+            read += _packages({"paddleocr": "paddleocr"}, "read", "pip install -e '.[paddle]' -c constraints.txt")
+        yield from read
     if experts.ground and experts.ground.model:
         yield from _packages(LOCAL_MODEL, "ground")
         yield _model("ground", experts.ground.model)
@@ -122,6 +117,8 @@ def _experts(profile: Profile) -> Iterator[Check]:
         if experts.ground and tool.name == "ground":  # its model is checked above; none at all is the profile's choice
             if experts.ground.model is None:
                 yield Check(name="ground", ok=True, detail="not part of this profile (no model)")
+            continue
+        if tool.name == "read" and not all(check.ok for check in read):
             continue
         lack = tool.unavailable()
         yield Check(name=tool.name, ok=lack is None, detail=lack or "available")
@@ -148,8 +145,8 @@ def _model(of: str, model: str) -> Check:
     return Check(name=f"{of} model", ok=there, detail=f"{model} {where}", fix=f"hf download {model}")
 
 
-def _device(of: str, device: str) -> Iterator[Check]:
-    if not device.startswith("cuda") or find_spec("torch") is None:
+def _device(of: str, device: str | None) -> Iterator[Check]:
+    if not (device or "").startswith("cuda") or find_spec("torch") is None:
         return
     import torch
 

@@ -30,9 +30,9 @@ Update = dict[str, Any]
 
 @dataclass
 class Context:
-    """Given per run, never stored: the open picture, for callers that have it already."""
+    """Given per run, never stored: the open `Picture`, for callers that have it already."""
 
-    picture: Picture | None = None
+    picture: Any = None  # LangGraph's tools describe this class as JSON, which a Picture cannot be
 
 
 class Nodes:
@@ -195,7 +195,7 @@ class Nodes:
     def picture(self, state: State, runtime: Runtime[Context], opened: bool = True) -> Picture:
         """The picture of the question; with `opened` it must be the one that the question began with."""
         given = runtime.context.picture if runtime.context else None
-        if given is None:
+        if not isinstance(given, Picture):
             if not state.image:
                 raise PictureError("no picture: this question's picture was not given as a file, ask again with it")
             given = self.shelf.get(state.image)

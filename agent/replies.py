@@ -21,6 +21,7 @@ _PHRASE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _AFTER_LETTER = {"because", "since", "as", "and", "for", "based", "which", "with", "due", "given", "in", "but", "is"}
+_ALTERNATIVE = re.compile(r"\s*(?:or\b|and\b|/)")  # "black or white" chooses nothing
 _BOXED = re.compile(r"\\boxed\{([^{}]{1,200})\}")
 
 
@@ -68,8 +69,9 @@ def read_choice(text: str, options: Sequence[str]) -> int | None:
     last = re.split(r"\banswer is\b|\banswer:", text, flags=re.IGNORECASE)[-1]
     for part in (fold(last), plain):
         starts = [index for index, option in enumerate(folded) if option and starts_with(part, option)]
-        if starts:
-            return max(starts, key=lambda index: len(folded[index]))
+        best = max(starts, key=lambda index: len(folded[index]), default=None)
+        if best is not None and not _ALTERNATIVE.match(part[len(folded[best]) :]):
+            return best
     if (index := mentioned(plain, folded)) is not None:
         return index
     letters = {found for found in re.findall(r"(?<![\w'’.])[A-Z](?![\w'’])", text) if found not in "AI"}
@@ -101,7 +103,8 @@ def fold(text: str) -> str:
 
 
 def starts_with(text: str, option: str) -> bool:
-    return text.startswith(option) and not (text[len(option) : len(option) + 1].isalnum())
+    rest = text[len(option) :]
+    return text.startswith(option) and not rest[:1].isalnum()
 
 
 def mentioned(text: str, options: Sequence[str]) -> int | None:

@@ -6,6 +6,7 @@ One class covers every size: the nano controller and a Vicuna-7B with CLIP-L/336
 
 from __future__ import annotations
 
+import copy
 from typing import Any, ClassVar
 
 from transformers import AutoConfig, PreTrainedConfig, PreTrainedTokenizerBase
@@ -122,7 +123,7 @@ class P2GConfig(PreTrainedConfig):
 
 def _sub_config(value: PreTrainedConfig | dict[str, Any] | None, name: str) -> PreTrainedConfig | None:
     if value is None or isinstance(value, PreTrainedConfig):
-        return value
+        return copy.deepcopy(value)  # a model given with its own configuration keeps that one as it is
     settings = dict(value)
     model_type = settings.pop("model_type", None)
     if model_type is None:

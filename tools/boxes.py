@@ -109,9 +109,9 @@ def area(box: Sequence[float]) -> float:
 def intersection(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Area in common of every pair: `[N, 4]`, `[M, 4]` -> `[N, M]`."""
     a, b = _array(a), _array(b)
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
-    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    return np.prod(np.clip(high - low, 0.0, None), axis=2)
+    wide = np.minimum(a[:, None, 2], b[None, :, 2]) - np.maximum(a[:, None, 0], b[None, :, 0])
+    high = np.minimum(a[:, None, 3], b[None, :, 3]) - np.maximum(a[:, None, 1], b[None, :, 1])
+    return np.maximum(wide, 0.0) * np.maximum(high, 0.0)
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:

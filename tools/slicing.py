@@ -23,7 +23,7 @@ Slice = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Detection:
-    """A box in pixels (of the slice in a detector's answer, of the whole picture in `detect_sliced`'s), label, score."""
+    """A box in pixels (of the slice where a detector answers, of the whole picture in the result), score, label."""
 
     box: Box
     score: float
@@ -42,8 +42,8 @@ def detect_sliced(
 ) -> list[Detection]:
     """Detections of a picture of `size` (width, height), best score first.
 
-    `detect` gets a slice (x1, y1, x2, y2; whole pixels of the picture) and answers in pixels of that slice. With `whole`
-    the picture is also shown in one piece, for things larger than a slice. Calls are made one after another.
+    `detect` gets a slice (x1, y1, x2, y2; whole pixels of the picture) and answers in pixels of that slice. With
+    `whole` the picture is also shown in one piece, for things larger than a slice. Calls are made one by one.
     """
     parts = slices(size, side, overlap)
     if whole and len(parts) > 1:
@@ -65,7 +65,7 @@ def detect_sliced(
 
 
 def merge_groups(found: list[Detection], origin: list[Slice], size: Size) -> list[list[int]]:
-    """Which detections (picture pixels, each from slice `origin[i]`) are one thing: lists of indices, each used at most once.
+    """Which detections (picture pixels, each from slice `origin[i]`) are one thing: lists of indices, each used once.
 
     Two boxes of one label and of different slices are one thing when they cover the same place (`SAME`), or when both
     were cut by an inner border of their slices and continue each other. A group has at most one box of every slice;
@@ -96,24 +96,22 @@ def merge_groups(found: list[Detection], origin: list[Slice], size: Size) -> lis
         for k in groups[b]:
             home[k] = a
         groups[b] = []
-    return _without_explained([group for group in groups if group], found, origin)
+    return _without_explained([group for group in groups if group], found)
 
 
-def _without_explained(groups: list[list[int]], found: list[Detection], origin: list[Slice]) -> list[list[int]]:
-    """Drop a group that lies within a larger merged one of its label: a piece whose slice had given that one another piece."""
+def _without_explained(groups: list[list[int]], found: list[Detection]) -> list[list[int]]:
+    """Drop a group within a larger merged one of its label: a piece whose slice had given that one another piece."""
     hulls = np.array([boxes.union(np.array([found[index].box for index in group])) for group in groups])
-    inside = boxes.ios(hulls, hulls) >= 0.8
-    areas = [boxes.area(hull) for hull in hulls]
-    kept = []
-    for a, group in enumerate(groups):
-        explained = any(
-            inside[a, b] and len(groups[b]) > len(group) and areas[b] > areas[a]
-            for b in range(len(groups))
-            if b != a and found[groups[b][0]].label == found[group[0]].label
-        )
-        if not explained:
-            kept.append(group)
-    return kept
+    areas = np.array([boxes.area(hull) for hull in hulls])
+    members = np.array([len(group) for group in groups])
+    labels = np.array([found[group[0]].label for group in groups])
+    explained = (
+        (boxes.ios(hulls, hulls) >= 0.8)
+        & (members[:, None] < members[None, :])
+        & (areas[:, None] < areas[None, :])
+        & (labels[:, None] == labels[None, :])
+    ).any(axis=1)
+    return [group for group, gone in zip(groups, explained, strict=True) if not gone]
 
 
 def _continues(a: Box, slice_a: Slice, b: Box, slice_b: Slice, size: Size) -> bool:

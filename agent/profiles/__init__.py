@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 DEFAULT = "nano"
+KINDS = ("native", "chat", "transformers", "never", "always")
 
 
 def p2g_home() -> Path:
@@ -78,11 +79,12 @@ class Transformers(Settings):
     device: str = "auto"
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     max_pixels: int = Field(default=1_500_000, ge=1)
+    max_new_tokens: int = Field(default=256, ge=16)
 
     def build(self, home: Path) -> Controller:
         from agent.controllers.local import LocalController
 
-        return LocalController(self.model, device=self.device, dtype=self.dtype, max_pixels=self.max_pixels)
+        return LocalController(**self.model_dump(exclude={"kind"}))
 
 
 class Fixed(Settings):
@@ -102,16 +104,22 @@ ControllerSettings = Annotated[Native | Chat | Transformers | Fixed, Field(discr
 
 
 class ReadSettings(Settings):
-    """Expert `read`: which OCR engine runs the PP-OCRv6 weights."""
+    """Expert `read`: which OCR engine runs the PP-OCRv6 weights, with how many threads (None: all cores)."""
 
     engine: Literal["rapidocr", "paddleocr"] = "rapidocr"
+    threads: int | None = Field(default=None, ge=1)
 
 
 class GroundSettings(Settings):
-    """Expert `ground`: a Grounding DINO by hub name or folder; without one the expert says that it is not available."""
+    """Expert `ground`: a Grounding DINO by hub name or folder; without one the expert says that it is not available.
+
+    `threshold`, `device` and `max_slices` None are the expert's own choice.
+    """
 
     model: str | None = None
-    device: str = "auto"
+    threshold: float | None = Field(default=None, ge=0.0, le=1.0)
+    device: str | None = None
+    max_slices: int | None = Field(default=None, ge=1)
 
 
 class Experts(BaseModel):
@@ -130,7 +138,7 @@ class Experts(BaseModel):
 
     def tables(self) -> dict[str, dict[str, Any] | Literal[False]]:
         """Constructor arguments by expert name, False for those left out."""
-        return {name: table for name, table in self.model_dump().items() if name != "plugins"}
+        return self.model_dump(exclude_none=True, exclude={"plugins"})
 
 
 class Profile(Settings):
@@ -201,8 +209,9 @@ def load_profile(name_or_path: str | Path = DEFAULT) -> Profile:
 def _first_problem(error: ValidationError) -> str:
     """The first problem of a profile as `key: what is wrong with it`."""
     problem = error.errors()[0]
-    kinds = {"native", "chat", "transformers", "never", "always"}
-    key = ".".join(str(part) for part in problem["loc"] if part not in kinds)
+    key = ".".join(str(part) for part in problem["loc"] if part not in KINDS)
+    if problem["type"].startswith("union_tag"):
+        return f"{key}.kind: choose one of {', '.join(KINDS)}"
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key!r}; remove it or check its spelling"
     return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -6,7 +6,7 @@ tables with and without rules, paragraphs that hold facts, side columns, and lin
 
 from __future__ import annotations
 
-from policies.data import prose, tables
+from policies.data import grammar, prose, tables
 from policies.data.fields import DOCUMENTS, FIELDS, ask_for
 from policies.data.page import Page, Span, measure, new_page
 from policies.data.values import Values
@@ -26,7 +26,8 @@ def make_page(seed: int) -> Page:
     if rng.random() < 0.3:
         words_row(flow)
     heading(flow, kind)
-    blocks = rng.choices([fields_block, table_block, text_block, words_row, side_by_side], [4, 4, 3, 0.5, 1.5], k=rng.choice([1, 2, 2, 3, 3, 4]))
+    kinds = [fields_block, table_block, text_block, numbered_block, defined_block, words_row, side_by_side]
+    blocks = rng.choices(kinds, [3.5, 4, 3.5, 1, 1, 0.5, 1.5], k=rng.choice([1, 2, 2, 3, 3, 4]))
     if all(block is words_row for block in blocks):
         blocks.append(fields_block)
     for block in blocks:
@@ -236,7 +237,12 @@ def _ask_table(page: Page, values: Values, columns, heads, cells, with_heads: bo
             continue
         value = texts[r][c + 1]
         unique = sum(row.count(value) for row in texts) == 1
-        if columns[c].inverse and unique and rng.random() < 0.3:
+        others = [k for k in range(len(heads)) if k != c and texts[r][k + 1] and sum(row.count(texts[r][k + 1]) for row in texts) == 1]
+        if others and with_heads and rng.random() < 0.2:  # asked by another column than the first
+            key = values.pick(others)
+            shown = texts[r][key + 1]
+            page.ask(values.pick([f"What {head.lower()} goes with {shown}?", f"Which {head.lower()} has the one with {heads[key].lower()} {shown}?", f"{shown}: which {head.lower()}?", f"What is the {head.lower()} where {heads[key].lower()} is {shown}?"]), "cell", page.whole(line))
+        elif columns[c].inverse and unique and rng.random() < 0.3:
             page.ask(values.pick(columns[c].inverse).format(v=value), "inverse", page.whole(cells[r][0]))
         else:
             page.ask(question, "cell", page.whole(line))
@@ -250,8 +256,9 @@ def text_block(flow: Flow) -> None:
     """A paragraph: facts that are asked for, between sentences that are not; wrapped, so that answers may break over lines."""
     values, page, rng = flow.values, flow.page, flow.values.rng
     sentences: list[tuple[str, list[tuple[str, str]]]] = []
-    for _ in range(rng.randint(1, 9)):
-        sentences.append(prose.fact(values) if rng.random() < 0.5 else (values.sentence(), []))
+    for _ in range(rng.choice([1, 2, 3, 5, 7, 10, 16])):
+        make = rng.choices([prose.fact, grammar.clause, None], [3, 4, 3])[0]
+        sentences.append(make(values) if make else (values.sentence(), []))
     width = (flow.right - flow.left) * rng.uniform(0.7, 1.0)
     text, asked = "", []
     for sentence, pairs in sentences:
@@ -273,6 +280,51 @@ def text_block(flow: Flow) -> None:
         spans = [Span(line, max(begin, s) - s, min(end, e) - s) for s, e, line in places if begin < e and end > s]
         if spans and all(span.end > span.start for span in spans):
             page.ask(question, "fact", *spans)
+
+
+def numbered_block(flow: Flow) -> None:
+    """Numbered headings, as in a table of contents, with or without pages: asked for by number and by name."""
+    values, page, rng = flow.values, flow.page, flow.values.rng
+    depth, stop, pages = rng.choice([1, 2, 2, 3]), values.pick([".", "", "", ")"]), rng.random() < 0.4
+    counters = [rng.choice([0, 0, rng.randint(1, 9)])] + [0] * (depth - 1)
+    what = values.pick(["section", "chapter", "part", "item", "entry"])
+    for _ in range(rng.randint(4, 14)):
+        level = rng.randrange(depth) if counters[0] else 0
+        counters[level] += 1
+        counters[level + 1 :] = [0] * (depth - level - 1)
+        number = ".".join(str(max(1, c)) for c in counters[: level + 1])
+        title = values.title() if rng.random() < 0.7 else values.product()
+        text = f"{number}{stop} {title}"
+        line = flow.line(flow.left + level * flow.size * 2, text)
+        if pages:
+            at = values.integer(1, 400)
+            where = flow.line(flow.right, at, align="right")
+            if rng.random() < 0.3:
+                page.ask(values.pick([f"On which page is {title}?", f"On what page does {what} {number} begin?", f"{title}: which page?"]), "cell", page.whole(where))
+        if rng.random() < 0.35:
+            if rng.random() < 0.5:
+                page.ask(values.pick([f"Which {what} is number {number}?", f"What is {what} {number} called?", f"In the contents, what is {number}?", f"What is the title of {number}?"]), "cell", page.part(line, title))
+            else:
+                page.ask(values.pick([f"What number does {title} have?", f"What is the number of the {what} {title}?", f"Under which number is {title}?"]), "cell", Span(line, 0, len(number)))
+        flow.down(1.0)
+
+
+def defined_block(flow: Flow) -> None:
+    """A list of terms with what they are or do, asked for both ways."""
+    values, page, rng = flow.values, flow.page, flow.values.rng
+    mark, between = values.pick(["", "• ", "- ", "* "]), values.pick([": ", " - ", " – ", "  "])
+    seen: set[str] = set()
+    for _ in range(rng.randint(3, 9)):
+        term, text, pairs = grammar.definition(values)
+        if term in seen or text in seen:
+            continue
+        seen |= {term, text}
+        tail = values.pick(["", "", ".", f", {values.word()} and {values.word()}", f" ({values.word()})"])
+        line = flow.line(flow.left, f"{mark}{term}{between}{text}{tail}")
+        flow.down(1.0)
+        for question, answer in pairs:
+            if rng.random() < 0.5 and page.lines[line].text.count(answer) == 1:
+                page.ask(question, "fact", page.part(line, answer))
 
 
 def _put(flow: Flow, row: list[str], start: int, places: list[tuple[int, int, int]]) -> int:

@@ -55,7 +55,7 @@ _desc = _col("Description|Meaning|What it does|Remarks|Notes|Purpose", lambda v:
 _default = _col("Default|Value|Setting|Current", lambda v: v.pick([v.integer(0, 4096), "on", "off", "true", "false", "none", "auto", "0.5", v.word()]), "What is the default of {r}?|What is {r} set to?|Which value does {r} have?", "Which option has the value {v}?")
 _type = _col("Type|Kind|Class|Category", lambda v: v.pick("string integer boolean float path list enum text date number".split()), "What type is {r}?|What kind of thing is {r}?", "")
 _year = _col("Year|Founded|Built|Since|First", V.year, "In which year was {r}?|How old is {r}: which year?|From what year is {r}?", "What dates from {v}?|Which is from {v}?")
-_version = _col("Version|Release|Ver.|Build", V.version, "Which version of {r} is it?|What version does {r} have?", "What has version {v}?")
+_version = _col("Version|Release|Ver.|Build", V.version, "Which version of {r} is it?|What version does {r} have?", "What has version {v}?|When did version {v} come out?|Which entry is for version {v}?")
 _size = _col("Size|Length|Height|Area", V.quantity, "How big is {r}?|What size is {r}?|How long is {r}?", "Which one measures {v}?")
 _percent = _col("%|Share|Change|Rate|Growth", V.percent, "What percentage has {r}?|What share does {r} have?", "Which one has {v}?")
 _count = _col("Population|Visitors|Total|Count|Users|Votes|Sold", V.number, "How many does {r} have?|How many are counted for {r}?", "Which one has {v}?")
@@ -104,6 +104,8 @@ TABLES: tuple[Table, ...] = (
     _table("Commands|Functions|Error codes|Glossary|Abbreviations", "Command|Term|Code|Function|Symbol", lambda v: v.pick([_option(v), v.code(), v.word()]), _desc, _type),
     _table("Keyboard shortcuts|Shortcuts|Keys", "Action|Function|To do this", _action, _keys),
     _table("Releases|Changelog|Packages|Versions|Downloads", "Package|Name|Module|Software", lambda v: v.pick([v.word(), f"lib{v.word()}", f"{v.word()}-{v.word()}"]), _version, _date, _size, _desc, _person),
+    _table("History of releases|News|Chronology|Milestones", "Date|Day|Released", V.date, _version, _col("Event|What|Release", V.title, "What happened on {r}?|What came out on {r}?|What was on {r}?", "When was {v}?|On what day was {v}?|When did {v} come out?"), _person),
+    _table("Time and date|Log|Diary|Bookings", "Time|From|Hour", V.time, _col("Event|Booking|What|Entry", V.title, "What is at {r}?|What happens at {r}?", "When is {v}?|At what time is {v}?"), _person, _room),
     _table("Cities|Population|Regions|Statistics|Survey", "City|Region|Place|Country", lambda v: v.pick([v.city(), v.country()]), _count, _size, _percent, _year),
     _table("Works|Books|Library|Bibliography|Collection", "Title|Work|Book", V.title, _person, _year, _page, _price),
     _table("Inventory|Stock|Parts list|Packing list|Bill of materials", "Part|Item|Name|Component", V.product, _qty, _code, _room, _weight, _size),

@@ -45,9 +45,9 @@ class CopySource:
         for line, _, ids in context.cells:
             pieces = [tokenizer.decode([i]) for i in ids]
             for k, token in enumerate(ids):
-                before = pieces[k - 1] if k else " "
+                before = pieces[k - 1] if k else "\n"
                 after = pieces[k + 1] if k + 1 < len(ids) else " "
-                if _starts(before, pieces[k], pieces[k - 2] if k > 1 else " "):
+                if _starts(before, pieces[k], pieces[k - 2] if k > 1 else "\n"):
                     self.starts.append(len(self.tape))
                 if _stops(pieces[k], after, pieces[k + 2] if k + 2 < len(ids) else " "):
                     self.stops.add(len(self.tape))
@@ -77,10 +77,15 @@ class CopySource:
 
 
 def _starts(before: str, piece: str, before_that: str) -> bool:
-    """A word starts here: after a space or a mark, but not inside a number, a time or an address."""
+    """A word starts here: after a space or a mark, but not inside a number, a time or an address.
+
+    Numbers carry their space as a token of its own, and that token is where they start.
+    """
     if not piece.strip():
+        return True
+    if before == " ":
         return False
-    if piece[0].isspace() or before[-1:].isspace():
+    if piece[0].isspace():
         return True
     if piece[0].isalnum() and before[-1:].isalnum():
         return False
@@ -137,7 +142,7 @@ def copy_answer(step: Step, first: Tensor, source: CopySource, tokenizer: PreTra
         logits = step([beam.tokens for beam in beams if not beam.done])
     done = [beam for beam in beams if beam.done] or beams
     best = done[0]
-    text = tokenizer.decode(best.tokens).strip().strip(",;").strip()
+    text = tokenizer.decode(best.tokens).strip().strip(",;:").strip()
     return Copied(text, _lines(source, best), math.exp(best.score), best.tokens)
 
 

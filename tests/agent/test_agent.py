@@ -384,8 +384,7 @@ def test_the_async_twin_gives_the_same_and_runs_side_by_side(png):
             first = event
             break
         with pytest.raises(UsageError):
-            async for event in agent.astream(png, ""):
-                pass
+            await anext(agent.astream(png, ""))
         return answers, kinds, first
 
     answers, kinds, first = asyncio.run(run())

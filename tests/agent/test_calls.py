@@ -310,8 +310,9 @@ REJECTED = [
     ('search("a", 1, true, "text", 5)', "search: got 5 values"),
 ]  # fmt: skip
 NOTHING = [
-    "", " ", "\n\n", "The answer is 42.", "I would like to read it.", "Read the sign: it says stop.", "{}", "[]", "[[[[",
-    "}{", "{{{{{{", '"', "'", "```", "<tool_call>", "</tool_call>", "<tool_call></tool_call>", "{name", '{"name"',
+    "", " ", "\n\n", "The answer is 42.", "I would like to read it.", "Read the sign: it says stop.", "{}", "[]",
+    "[[[[", "}{", "{{{{{{", '"', "'", "```", "<tool_call>", "</tool_call>", "<tool_call></tool_call>", "{name",
+    '{"name"',
     '{"name":', '{"name": "', "[1, 2, 3]", "null", "true", "<|call|>", "<|answer|>42", "<think>read:", "(((", ")))",
     "\\", "\x00", "{\"answer\": \"read\"}", "// read:", "<function>", "<function=>", "Zoom", "💥", "￿",
 ]  # fmt: skip
@@ -416,8 +417,9 @@ def test_code_is_text():
 HUGE = [
     "{" * 65_536, "[" * 65_536, '{"a":' * 13_000, '["' * 32_000, "'" * 65_536, '"a' * 32_000, "<tool_call>" * 6_000,
     "<function=read>" * 4_000, "<parameter=a>" * 5_000, "<arg_key>" * 7_000, "read:" * 13_000, "read(" * 13_000,
-    "read: [\n" * 8_000, '["aaaa\n' * 9_000, "\\" * 65_536, "{a:" * 20_000, "/*" * 32_000, "//\n" * 20_000, "((" * 32_000,
-    "1" * 65_536, "read: " + "9" * 60_000, "-" * 65_536, " " * 65_536, "\n" * 65_536, "a" * 65_536, "a:\n" * 20_000,
+    "read: [\n" * 8_000, '["aaaa\n' * 9_000, "\\" * 65_536, "{a:" * 20_000, "/*" * 32_000, "//\n" * 20_000,
+    "((" * 32_000, "1" * 65_536, "read: " + "9" * 60_000, "-" * 65_536, " " * 65_536, "\n" * 65_536, "a" * 65_536,
+    "a:\n" * 20_000,
     '{"name": "search", "arguments": {"query": "' * 1_500, "Action: " * 8_000, "x=" * 30_000, "search: a=1," * 5_000,
     "<|" * 32_000, "```" * 20_000, '{"name":"read"},' * 4_000, "“" * 65_536, "zoom: " + "1 " * 30_000,
 ]  # fmt: skip
@@ -432,14 +434,15 @@ def test_huge_input_ends_and_stays_within_the_limits(text):
 
 def test_the_reader_gives_up_after_a_fixed_number_of_steps_per_character():
     """Without the bound, every line of this text would be read again to its end: 4,000 times 4,000 lines."""
-    reader = Reader('["aaaa\n' * 4000)
+    reader = Reader('["aaaa\\n' * 4000)
+    for at in range(0, len(reader.text), 7):
+        with contextlib.suppress(Unreadable):
+            reader.value(at)
+        if reader.steps < 0:
+            break
     with pytest.raises(Unreadable, match="too long"):
-        for at in range(0, len(reader.text), 7):
-            with contextlib.suppress(Unreadable):
-                reader.value(at)
-            if reader.steps < 0:
-                reader.value(at)
-    assert reader.steps >= -2 * len(reader.text)
+        reader.value(0)
+    assert reader.steps >= -3 * len(reader.text)
 
 
 def test_random_garbage_never_raises_and_never_yields_an_invalid_call():

@@ -1,9 +1,10 @@
-"""The chat controller against a real HTTP server on loopback that behaves, and misbehaves, like OpenAI-compatible ones."""
+"""The chat controller against a real HTTP server on loopback that behaves, and misbehaves, as such servers do."""
 
 from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import socket
 import threading
@@ -235,7 +236,7 @@ def test_each_turn_begins_with_the_bytes_of_the_turn_before(server, picture):
     Agent(controller(server), Runner([Read(), Zoom()])).ask(picture, "What is the total?", ["12.50", "13"])
     turns = [[json.dumps(message) for message in request["messages"]] for request in server.requests]
     assert len(turns) == 3
-    for before, after in zip(turns, turns[1:], strict=False):
+    for before, after in itertools.pairwise(turns):
         assert after[: len(before)] == before
         assert len(after) > len(before)
     assert server.requests[0]["tools"] == server.requests[2]["tools"]

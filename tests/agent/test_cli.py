@@ -121,8 +121,8 @@ def test_ask_shows_answer_decision_evidence_and_cost(p2g, png, controller):
     assert "[4,6,40,20]" in lines["1"]
     assert "0.88" in lines["1"]
     assert "3 calls, 40 prompt tokens (0 visual, 10 cached), 3 generated" in lines["cost"]
-    assert "1 regions" in lines["spell:"]
-    assert "spell found 1 regions" in err
+    assert "1 region" in lines["spell:"]
+    assert "spell found 1 region (" in err
 
 
 def test_nothing_from_a_picture_reaches_the_terminal_as_control(p2g, png, controller):

@@ -68,7 +68,7 @@ def test_nano_with_its_base_model_is_content(tmp_path):
 
 def test_weights_are_found_in_any_folder(tmp_path):
     assert not named(check_profile(profile({"kind": "native", "weights": str(tmp_path)}, tmp_path)), "weights").ok
-    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     assert named(check_profile(profile({"kind": "native", "weights": str(tmp_path)}, tmp_path)), "weights").ok
 
 

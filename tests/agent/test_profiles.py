@@ -62,7 +62,8 @@ def test_a_baseline_wraps_another_controller(tmp_path):
     [
         ("colour = 'red'", "unknown key 'colour'"),
         ("[controller]\nkind = 'native'\nsize = 3", "unknown key 'controller.size'"),
-        ("[controller]\nkind = 'magic'", "controller"),
+        ("[controller]\nkind = 'magic'", "controller.kind: choose one of native"),
+        ("[controller]\nweights = 'nano'", "controller.kind: choose one of native"),
         ("[controller]\nkind = 'chat'", "controller.model: field required"),
         ("[controller]\nkind = 'never'\n[controller.controller]\nkind = 'chat'", "controller.controller.model"),
         ("[experts.read]\nengine = 'tesseract'", "experts.read"),

@@ -12,10 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from tools import boxes
+from tools.ocr.lines import clockwise, hull, sides
 from tools.slicing import Detection, Slice, merge_groups, slices
 
 COARSE = 1280  # longer side of the first pass, pixels
-SMALL = 14.0  # a line this low in the first pass is looked at again, pixels
+SMALL = 12.0  # a line this low in the first pass is looked at again, pixels
 SLICE, OVERLAP = 1280, 192  # of the second pass, pixels
 MOST_PIXELS = 36e6  # the second pass works on a picture shrunk to this
 BLOCK = 32  # grid on which the second pass chooses its places, pixels
@@ -26,7 +27,7 @@ Quads = Callable[[np.ndarray], np.ndarray]
 
 
 def find_text(image: np.ndarray, quads: Quads) -> list[np.ndarray]:
-    """Corners `[4, 2]` of the text lines of `image` `[h, w, 3]`; `quads` gives those `[N, 4, 2]` of the image it is handed."""
+    """Corners `[4, 2]` of the text lines of `image` `[h, w, 3]`; `quads` finds `[N, 4, 2]` in what it is handed."""
     height, width = image.shape[:2]
     if min(height, width) < 200:
         return _find_in_little(image, quads)
@@ -34,7 +35,7 @@ def find_text(image: np.ndarray, quads: Quads) -> list[np.ndarray]:
     coarse = list(_at_scale(image, small, quads))
     if small > 0.9:
         return coarse
-    good = np.array([_short_side(quad) * small >= SMALL for quad in coarse], dtype=bool)
+    good = np.array([min(sides(quad)) * small >= SMALL for quad in coarse], dtype=bool)
     trusted = [quad for quad, ok in zip(coarse, good, strict=True) if ok]
     doubtful = [quad for quad, ok in zip(coarse, good, strict=True) if not ok]
     fine = _second_pass(image, trusted, doubtful, quads)
@@ -53,7 +54,7 @@ def _find_in_little(image: np.ndarray, quads: Quads) -> list[np.ndarray]:
     scale = max(1.0, min(2.0, COARSE / max(padded.shape[:2])))
     limit = np.array([image.shape[1], image.shape[0]], dtype=np.float64)
     found = [np.clip(quad - pad, 0.0, limit) for quad in _at_scale(padded, scale, quads)]
-    return [quad for quad in found if _short_side(quad) >= 3]
+    return [quad for quad in found if min(sides(quad)) >= 3]
 
 
 def _at_scale(image: np.ndarray, scale: float, quads: Quads) -> np.ndarray:
@@ -135,19 +136,19 @@ def _joined(found: list[np.ndarray], origin: list[Slice], size: tuple[int, int])
     """Lines seen in several slices, or cut by a border of one, as single lines."""
     import cv2
 
-    pieces = [Detection(_hull(quad), 1.0, "text") for quad in found]
+    pieces = [Detection(hull(quad), 1.0, "text") for quad in found]
     joined = []
     for group in merge_groups(pieces, origin, size):
         if len(group) == 1:
             joined.append(found[group[0]])
             continue
         largest = max(group, key=lambda index: boxes.area(pieces[index].box))
-        hull = boxes.union(np.array([pieces[index].box for index in group]))
-        if boxes.area(hull) <= 1.05 * boxes.area(pieces[largest].box):
+        whole = boxes.union(np.array([pieces[index].box for index in group]))
+        if boxes.area(whole) <= 1.05 * boxes.area(pieces[largest].box):
             joined.append(found[largest])
         else:
             around = cv2.boxPoints(cv2.minAreaRect(np.concatenate([found[i] for i in group]).astype(np.float32)))
-            joined.append(_clockwise(around.astype(np.float64)))
+            joined.append(clockwise(around.astype(np.float64)))
     return joined
 
 
@@ -155,20 +156,5 @@ def _not_on(candidates: list[np.ndarray], others: list[np.ndarray]) -> list[np.n
     """The candidates that do not lie on one of the others."""
     if not candidates or not others:
         return candidates
-    overlap = boxes.ios(np.array([_hull(q) for q in candidates]), np.array([_hull(q) for q in others]))
+    overlap = boxes.ios(np.array([hull(q) for q in candidates]), np.array([hull(q) for q in others]))
     return [quad for quad, free in zip(candidates, overlap.max(axis=1) < 0.5, strict=True) if free]
-
-
-def _clockwise(points: np.ndarray) -> np.ndarray:
-    """Four corners from top left clockwise (smallest x + y first)."""
-    centre = points.mean(axis=0)
-    points = points[np.argsort(np.arctan2(points[:, 1] - centre[1], points[:, 0] - centre[0]))]
-    return np.roll(points, -int(points.sum(axis=1).argmin()), axis=0)
-
-
-def _hull(quad: np.ndarray) -> boxes.Box:
-    return boxes.union(np.concatenate([quad, quad], axis=1))
-
-
-def _short_side(quad: np.ndarray) -> float:
-    return float(min(np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[0] - quad[3])))

@@ -7,12 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
-from tools.boxes import Box
+from tools.boxes import Box, union
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line: `quad` `[4, 2]` corners in pixels, clockwise from top left; `text`; `score` 0-1."""
+    """One line: `quad` `[4, 2]` corners in pixels, clockwise from where the text begins (its top left when the text is
+    upright); `text`; `score` 0-1, the mean probability of its characters."""
 
     quad: np.ndarray
     text: str
@@ -20,23 +21,31 @@ class Line:
 
     @property
     def box(self) -> Box:
-        """The upright rectangle around the corners."""
-        x1, y1 = self.quad.min(axis=0)
-        x2, y2 = self.quad.max(axis=0)
-        return (float(x1), float(y1), float(x2), float(y2))
-
-    @property
-    def tall(self) -> bool:
-        """True when the line stands: it is at least 1.5 times as high as wide."""
-        x1, y1, x2, y2 = self.box
-        return y2 - y1 >= 1.5 * (x2 - x1)
+        return hull(self.quad)
 
 
 class Engine(Protocol):
-    """An OCR engine. `read` takes RGB `[h, w, 3]` uint8 and returns lines in any order; scores below 0.5 may be rubbish."""
+    """An OCR engine. `read` takes RGB `[h, w, 3]` uint8 and returns lines in any order, good and bad ones."""
 
     def unavailable(self) -> str | None: ...
 
     def load(self) -> None: ...
 
     def read(self, image: np.ndarray) -> list[Line]: ...
+
+
+def hull(quad: np.ndarray) -> Box:
+    """The upright rectangle around corners `[4, 2]`."""
+    return union(np.concatenate([quad, quad], axis=1))
+
+
+def sides(quad: np.ndarray) -> tuple[float, float]:
+    """Length of the side from corner 0 to 1 and of the side from corner 0 to 3, pixels."""
+    return float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0]))
+
+
+def clockwise(points: np.ndarray) -> np.ndarray:
+    """Four corners in clockwise order (y down) from the one nearest to the top left."""
+    around = points - points.mean(axis=0)
+    points = points[np.argsort(np.arctan2(around[:, 1], around[:, 0]))]
+    return np.roll(points, -int(points.sum(axis=1).argmin()), axis=0)

@@ -1,0 +1,185 @@
+"""The expert `ground`: where the named things are, by Grounding DINO (arXiv 2303.05499) through transformers.
+
+Any checkpoint of `GroundingDinoForObjectDetection` works: `IDEA-Research/grounding-dino-tiny` or `-base` by name, or a
+local folder. Large pictures are looked at in slices as well, because the model sees at most 1333 pixels a side.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from tools import boxes
+from tools.base import BoxArg, Region, Tool
+from tools.errors import ExpertError
+from tools.pictures import Picture
+from tools.slicing import Detection, Slice, detect_sliced, slices
+
+SEEN = 1333  # longer side of what the model sees, pixels
+SLICED_FROM = 2000  # longer side from which a picture is sliced as well, pixels
+OVERLAP = 0.2  # of a slice
+THRESHOLD = 0.3
+NMS = 0.7
+
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class GroundArgs(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    objects: list[Name] = Field(
+        min_length=1, max_length=16, description="what to find, a few words each, such as 'red car' or 'street sign'"
+    )
+    box: BoxArg | None = Field(
+        default=None, description="look only here: x1, y1, x2, y2 in pixels of the whole picture; leave out for all"
+    )
+    threshold: float | None = Field(
+        default=None, ge=0.0, le=1.0, description="lowest score of a detection, 0 to 1; leave out for the usual one"
+    )
+
+
+class Ground(Tool):
+    name = "ground"
+    description = "Find named things in the picture: a box for every place where one of the objects is seen."
+    Args = GroundArgs
+    timeout_s = 300.0
+
+    def __init__(
+        self,
+        model: str | None = None,
+        threshold: float = THRESHOLD,
+        device: str | None = None,
+        max_slices: int = 9,
+    ) -> None:
+        """`model` is a hub name or a local folder; `device` a torch device (None: the GPU if there is one)."""
+        self.model_name, self.threshold, self.device, self.max_slices = model, threshold, device, max_slices
+        self._model: Any = None
+        self._pixels: Any = None
+        self._tokenizer: Any = None
+
+    def unavailable(self) -> str | None:
+        if self.model_name is None:
+            return (
+                "grounding is not available in this profile; set the expert's model to "
+                "IDEA-Research/grounding-dino-tiny or to a local folder"
+            )
+        if _is_path(self.model_name) and not (Path(self.model_name).expanduser() / "config.json").is_file():
+            return (
+                f"ground: {self.model_name} is not a folder with a checkpoint (config.json is missing); check the path"
+            )
+        return None
+
+    def cache_key(self) -> str:
+        return f"{self.version}-{self.model_name}-{self.threshold}-{self.max_slices}"
+
+    def setup(self) -> None:
+        import torch
+        from transformers import AutoTokenizer, GroundingDinoForObjectDetection
+        from transformers.models.grounding_dino.image_processing_pil_grounding_dino import (
+            GroundingDinoImageProcessorPil,
+        )
+
+        assert self.model_name is not None
+        source = str(Path(self.model_name).expanduser()) if _is_path(self.model_name) else self.model_name
+        try:
+            self._pixels = GroundingDinoImageProcessorPil.from_pretrained(source)
+            self._tokenizer = AutoTokenizer.from_pretrained(source)
+            model: Any = GroundingDinoForObjectDetection.from_pretrained(source, use_safetensors=True)
+        except Exception as error:  # hub, file and format errors of many kinds
+            raise ExpertError(
+                f"ground: cannot load {self.model_name} ({_first_line(error)}); check the name, "
+                "connect once to fetch it, or give a local folder"
+            ) from error
+        self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = model.to(self.device).eval()
+
+    def __call__(self, picture: Picture, args: GroundArgs) -> list[Region]:
+        names = _names(args.objects)
+        threshold = self.threshold if args.threshold is None else args.threshold
+        part = boxes.clamp(boxes.ordered(args.box or (0, 0, *picture.size)), picture.size)
+        if part is None:
+            raise ExpertError(f"ground: box {args.box} is outside the {picture.width}x{picture.height} picture")
+        view = picture.image if args.box is None else picture.crop(part)
+        dx, dy = int(part[0]), int(part[1])
+
+        def detect(piece: Slice) -> list[Detection]:
+            return self._detect(view if piece == (0, 0, *view.size) else view.crop(piece), names, threshold)
+
+        side = self._slice_side(view.size)
+        found = detect_sliced(view.size, detect, side, int(side * OVERLAP))
+        return [
+            Region(box=boxes.shift(item.box, dx, dy), label=item.label, score=item.score, source=self.name)
+            for item in found
+        ]
+
+    def _slice_side(self, size: tuple[int, int]) -> int:
+        """The smallest side from `SEEN` up that needs at most `max_slices` slices; one slice for small pictures."""
+        if max(size) <= SLICED_FROM or self.max_slices < 2:
+            return max(size)
+        side = SEEN
+        while len(slices(size, side, int(side * OVERLAP))) > self.max_slices:
+            side = int(side * 1.1)
+        return side
+
+    def _detect(self, image: Any, names: list[str], threshold: float) -> list[Detection]:
+        """Detections in pixels of `image`. A query's score is its highest token probability, as in transformers; its
+        label is the name whose tokens have the highest one."""
+        import torch
+
+        text, spans = _prompt(names)
+        tokens = self._tokenizer(text, return_tensors="pt", return_offsets_mapping=True)
+        offsets = tokens.pop("offset_mapping")[0]
+        inputs = {**tokens, **self._pixels(images=image, return_tensors="pt")}
+        with torch.inference_mode():
+            output = self._model(**{key: value.to(self.device) for key, value in inputs.items()})
+        probabilities = output.logits[0].sigmoid().float().cpu()
+        middles = offsets.float().mean(dim=1)
+        by_name = []
+        for start, end in spans:
+            own = torch.nonzero((middles > start) & (middles < end) & (offsets[:, 0] < offsets[:, 1])).flatten()
+            by_name.append(probabilities[:, own].amax(dim=1) if len(own) else torch.zeros(len(probabilities)))
+        labels = torch.stack(by_name, dim=1).argmax(dim=1)
+        scores = probabilities.amax(dim=1)
+        found = []
+        for query in torch.nonzero(scores > threshold).flatten().tolist():
+            centred = tuple(output.pred_boxes[0, query].float().cpu().tolist())
+            box = boxes.clamp(boxes.from_unit(boxes.from_cxcywh(centred), image.size), image.size)
+            if box is not None:
+                found.append(Detection(box, float(scores[query]), names[int(labels[query])]))
+        return [item for name in names for item in _distinct([item for item in found if item.label == name])]
+
+
+def _names(objects: list[str]) -> list[str]:
+    """Names as the model can take them: dots separate names in its prompt, so there are none inside; each name once."""
+    cleaned = [" ".join(name.replace(".", " ").split()) for name in objects]
+    names = list(dict.fromkeys(name for name in cleaned if name))
+    if not names:
+        raise ExpertError("ground: objects has no names, only blanks or dots; name what to find")
+    return names
+
+
+def _prompt(names: list[str]) -> tuple[str, list[tuple[int, int]]]:
+    """`"a cat. a dog."`, lower-case as in training, and the characters `[start, end)` of every name."""
+    spans, text = [], ""
+    for name in names:
+        spans.append((len(text), len(text) + len(name.lower())))
+        text += name.lower() + ". "
+    return text.rstrip(), spans
+
+
+def _distinct(found: list[Detection]) -> list[Detection]:
+    if not found:
+        return []
+    kept = boxes.nms(np.array([item.box for item in found]), [item.score for item in found], NMS)
+    return [found[index] for index in kept]
+
+
+def _is_path(model: str) -> bool:
+    return model.startswith((".", "/", "~")) or model.count("/") != 1 or Path(model).is_dir()
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join((str(error).strip() or type(error).__name__).splitlines()[0].split())[:200]

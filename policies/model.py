@@ -63,7 +63,9 @@ class P2GModel(PreTrainedModel, GenerationMixin):
             config.text_config = language_model.config
         if vision_tower is not None:
             config.vision_config = vision_tower.config
-        given = [(part, part.config._attn_implementation) for part in (language_model, vision_tower) if part is not None]
+        given = [
+            (part, part.config._attn_implementation) for part in (language_model, vision_tower) if part is not None
+        ]
         super().__init__(config)
         for part, attention in given:  # the base class unsets it, and attention without a name is not causal
             part.set_attn_implementation(attention)

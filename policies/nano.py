@@ -28,7 +28,8 @@ def weights_path(name: str | Path) -> Path:
     """A folder of `policies/weights` by name, or any folder. Raises `ControllerError` when there are no weights in it."""
     folder = WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name)
     if not (folder / "adapter_model.safetensors").is_file():
-        raise ControllerError(f"no weights in {folder}: give a folder with adapter_model.safetensors, or one of {sorted(p.name for p in WEIGHTS.glob('*') if p.is_dir())}")
+        here = ", ".join(path.name for path in sorted(WEIGHTS.glob("*/"))) or "none"
+        raise ControllerError(f"no adapter_model.safetensors in {folder}: name such a folder; those that ship: {here}")
     return folder
 
 

@@ -69,7 +69,9 @@ class NativeController:
         else:
             reply = engine.direct(*self._asked(view))
         self._charge(view)
-        return Answer(text=reply.text, choice=reply.choice, confidence=reply.confidence, evidence=_evidence(reply, read))
+        return Answer(
+            text=reply.text, choice=reply.choice, confidence=reply.confidence, evidence=_evidence(reply, read)
+        )
 
     def _asked(self, view: View) -> tuple[list[tuple[str, str]], tuple[int, int], str, list[str] | None]:
         experts = [(schema["name"], neutralise(" ".join(schema["description"].split()))) for schema in view.experts]
@@ -79,7 +81,9 @@ class NativeController:
     def _charge(self, view: View) -> None:
         engine, _ = self.setup()
         cost = engine.cost
-        view.usage += Usage(controller_calls=1, prompt_tokens=cost.prompt, cached_tokens=cost.cached, generated_tokens=cost.generated)
+        view.usage += Usage(
+            controller_calls=1, prompt_tokens=cost.prompt, cached_tokens=cost.cached, generated_tokens=cost.generated
+        )
         engine.cost = type(cost)()
 
 

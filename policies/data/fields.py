@@ -4,6 +4,8 @@ One row a field: printed labels | generator of values | questions. Questions bes
 due date?") matter most: "when must this be paid?" has no word in common with the line that answers it.
 """
 
+# ruff: noqa: SIM905 (word lists read best as one string)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,6 +26,7 @@ def _field(labels: str, make: Callable[[Values], str], questions: str) -> Field:
 
 
 V = Values
+# fmt: off
 FIELDS: dict[str, Field] = {
     "invoice_no": _field("Invoice No|Invoice number|Invoice #|Inv. No.|Invoice|Bill no|Document no.", V.code, "Which number does the invoice carry?|What is the invoice number?|How is this bill numbered?"),
     "invoice_date": _field("Date|Invoice date|Issued|Date of issue|Bill date", V.date, "When was this issued?|What date is on the document?|On which day was it issued?|What is the date?"),
@@ -120,6 +123,7 @@ FIELDS: dict[str, Field] = {
 }
 
 GENERIC = ("What is the {l}?", "What's the {l}?", "{L}?", "Which {l} is given?", "Can you tell me the {l}?", "Find the {l}.", "What does it say for {l}?", "Please read the {l}.", "What is written next to {L}?", "Give the {l}.")
+# fmt: on
 
 
 def ask_for(field: Field, label: str, values: Values) -> str:
@@ -131,6 +135,7 @@ def ask_for(field: Field, label: str, values: Values) -> str:
     return values.pick(GENERIC).format(l=lower, L=plain)
 
 
+# fmt: off
 DOCUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # kind: (titles, fields that may stand on it)
     "receipt": (("RECEIPT", "Thank you for shopping!", "Sales receipt", "Customer copy"), ("invoice_date", "time", "cashier", "total", "tax", "subtotal", "cash", "change", "discount", "phone", "invoice_no", "web", "address")),
@@ -151,3 +156,4 @@ DOCUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "recipe": (("Recipe", "Today's special", "Grandma's kitchen"), ("duration", "quantity", "temperature", "author", "calories", "price", "grade")),
     "certificate": (("Certificate", "Diploma", "Certificate of attendance", "Licence", "Test report"), ("name", "date", "grade", "signed", "order_no", "subject", "best_before", "city", "organiser", "born")),
 }
+# fmt: on

@@ -17,8 +17,34 @@ install:program,sensor,meter,lift contain:salt,index,motor,list control:heating,
 limit:speed,size,access,number convert:image,unit,power,currency display:status,time,menu,error launch:rocket,app,ship,campaign train:nurse,dog,pilot,teacher
 plant:tree,rose,hedge,vine harvest:wheat,apple,cotton,tea attack:fort,weed,server,crop inspect:bridge,kitchen,wire,ship inherit:farm,title,watch,debt"""
 NAMED = [(verb, objects.split(",")) for verb, objects in (item.split(":") for item in REGULAR.split())]
-PURPOSES = "for safety reasons|to save energy|because of the rain|to avoid damage|for the anniversary|to keep costs low|for testing|as a hobby|to help beginners|because the old one failed|for legal reasons|to reduce noise".split("|")
-TOOLS = "with a small brush|with a steel key|by hand|with warm water|by mail|by night train|with a crane|over the network|by bicycle|with a laser|with volunteers|by telephone".split("|")
+PURPOSES = [
+    "for safety reasons",
+    "to save energy",
+    "because of the rain",
+    "to avoid damage",
+    "for the anniversary",
+    "to keep costs low",
+    "for testing",
+    "as a hobby",
+    "to help beginners",
+    "because the old one failed",
+    "for legal reasons",
+    "to reduce noise",
+]
+TOOLS = [
+    "with a small brush",
+    "with a steel key",
+    "by hand",
+    "with warm water",
+    "by mail",
+    "by night train",
+    "with a crane",
+    "over the network",
+    "by bicycle",
+    "with a laser",
+    "with volunteers",
+    "by telephone",
+]
 
 
 def _third(verb: str) -> str:
@@ -39,35 +65,93 @@ def clause(values: Values) -> tuple[str, list[tuple[str, str]]]:
     rng = values.rng
     verb, objects = values.pick(NAMED)
     person = rng.random() < 0.4
-    subject = values.pick([values.person, values.company])() if person else f"the {values.pick(ADJECTIVES)} {values.pick(THINGS)}"
+    subject = (
+        values.pick([values.person, values.company])()
+        if person
+        else f"the {values.pick(ADJECTIVES)} {values.pick(THINGS)}"
+    )
     if not person and rng.random() < 0.3:
         subject = f"the {values.pick(TOPICS)} {values.pick(['office', 'group', 'machine', 'club', 'team', 'module', 'station'])}"
     noun = values.pick(objects)
     number = values.integer(2, 9000)
     counted = rng.random() < 0.35
-    goal = f"{number} {_plural(noun)}" if counted else values.pick([f"the {values.pick(ADJECTIVES)} {noun}", f"a {noun} of {values.pick(GOODS)}", f"the {noun} in {values.city()}", f"{values.surname()}'s {noun}", f"the {noun} \"{values.title()}\""])
+    goal = (
+        f"{number} {_plural(noun)}"
+        if counted
+        else values.pick(
+            [
+                f"the {values.pick(ADJECTIVES)} {noun}",
+                f"a {noun} of {values.pick(GOODS)}",
+                f"the {noun} in {values.city()}",
+                f"{values.surname()}'s {noun}",
+                f'the {noun} "{values.title()}"',
+            ]
+        )
+    )
     past = rng.random() < 0.5
     did, does = (_past(verb), "did") if past else (_third(verb), "does")
     wh = "Who" if person else "What"
     where = f"in {values.pick([values.city, values.country])()}" if rng.random() < 0.5 else f"at {values.place()}"
-    when = values.pick([f"in {values.year()}", f"on {values.weekday()}", f"in {values.month()}", f"at {values.time()}", f"since {values.year()}", f"every {values.pick(['week', 'month', 'morning', values.integer(2, 50) + ' hours', values.integer(2, 30) + ' years'])}"])
-    extra = values.pick([("where", where), ("when", when), ("why", values.pick(PURPOSES)), ("how", values.pick(TOOLS)), None, ("when", when)])
+    when = values.pick(
+        [
+            f"in {values.year()}",
+            f"on {values.weekday()}",
+            f"in {values.month()}",
+            f"at {values.time()}",
+            f"since {values.year()}",
+            f"every {values.pick(['week', 'month', 'morning', values.integer(2, 50) + ' hours', values.integer(2, 30) + ' years'])}",
+        ]
+    )
+    extra = values.pick(
+        [
+            ("where", where),
+            ("when", when),
+            ("why", values.pick(PURPOSES)),
+            ("how", values.pick(TOOLS)),
+            None,
+            ("when", when),
+        ]
+    )
     passive = rng.random() < 0.25
     if passive:
         plural = counted
         text = f"{goal} {('were' if plural else 'was') if past else ('are' if plural else 'is')} {_past(verb)} by {subject}"
     else:
         text = f"{subject} {did} {goal}"
-    pairs = [(f"{wh} {did} {goal}?", subject), (f"By whom {'were' if counted else 'was'} {goal} {_past(verb)}?" if person else f"{wh} is it that {did} {goal}?", subject)]
-    pairs += [(f"How many {_plural(noun)} {does} {subject} {verb}?", number)] if counted else [(f"What {does} {subject} {verb}?", goal), (f"Which {noun} {does} {subject} {verb}?", goal)]
+    pairs = [
+        (f"{wh} {did} {goal}?", subject),
+        (
+            f"By whom {'were' if counted else 'was'} {goal} {_past(verb)}?"
+            if person
+            else f"{wh} is it that {did} {goal}?",
+            subject,
+        ),
+    ]
+    pairs += (
+        [(f"How many {_plural(noun)} {does} {subject} {verb}?", number)]
+        if counted
+        else [(f"What {does} {subject} {verb}?", goal), (f"Which {noun} {does} {subject} {verb}?", goal)]
+    )
     if extra:
         text += f" {extra[1]}"
         bare = extra[1].split(" ", 1)[1]
         asked = {
-            "where": [(f"Where {does} {subject} {verb} {goal}?", bare), (f"In which place {does} {subject} {verb} {goal}?", bare)],
-            "when": [(f"When {does} {subject} {verb} {goal}?", extra[1] if extra[1].startswith("every") else bare), (f"Since when or when {does} it {verb} {goal}?", extra[1] if extra[1].startswith("every") else bare)],
-            "why": [(f"Why {does} {subject} {verb} {goal}?", extra[1]), (f"For what reason {'was' if past else 'is'} {goal} {_past(verb)}?", extra[1])],
-            "how": [(f"How {does} {subject} {verb} {goal}?", extra[1]), (f"In what way {does} {subject} {verb} {goal}?", extra[1])],
+            "where": [
+                (f"Where {does} {subject} {verb} {goal}?", bare),
+                (f"In which place {does} {subject} {verb} {goal}?", bare),
+            ],
+            "when": [
+                (f"When {does} {subject} {verb} {goal}?", extra[1] if extra[1].startswith("every") else bare),
+                (f"Since when or when {does} it {verb} {goal}?", extra[1] if extra[1].startswith("every") else bare),
+            ],
+            "why": [
+                (f"Why {does} {subject} {verb} {goal}?", extra[1]),
+                (f"For what reason {'was' if past else 'is'} {goal} {_past(verb)}?", extra[1]),
+            ],
+            "how": [
+                (f"How {does} {subject} {verb} {goal}?", extra[1]),
+                (f"In what way {does} {subject} {verb} {goal}?", extra[1]),
+            ],
         }[extra[0]]
         pairs += asked
     text = text[0].upper() + text[1:] + "."
@@ -96,5 +180,9 @@ def definition(values: Values) -> tuple[str, str, list[tuple[str, str]]]:
     term = values.pick(names) if values.rng.random() < 0.6 else values.word()
     text = values.pick(said)
     verb = " " in text and text.split()[0].endswith("s") and kind in ("command", "part", "role")
-    forward = [f"What does {term} do?", f"What is said of {term}?"] if verb else [f"What is {term} for?", f"What is in {term}?", f"For what is {term} used?"]
+    forward = (
+        [f"What does {term} do?", f"What is said of {term}?"]
+        if verb
+        else [f"What is {term} for?", f"What is in {term}?", f"For what is {term} used?"]
+    )
     return term, text, [(values.pick(forward), text), (values.pick(inverse).format(d=text), term)]

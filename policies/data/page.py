@@ -83,8 +83,11 @@ def fonts() -> list[str]:
 
 
 @functools.lru_cache(maxsize=512)
-def load_font(font: str | None, size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(font, size, layout_engine=ImageFont.Layout.BASIC) if font else ImageFont.load_default(size)  # type: ignore[return-value]
+def load_font(font: str | None, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font in pixels; Pillow's own where the machine has none."""
+    if font:
+        return ImageFont.truetype(font, size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.load_default(size)
 
 
 @functools.lru_cache(maxsize=512)

@@ -63,7 +63,15 @@ def parse() -> list[tuple[str, list[tuple[str, list[str]]]]]:
     facts = []
     for line in FACTS.strip().splitlines():
         sentence, *asked = [part.strip() for part in line.split(" | ")]
-        facts.append((sentence, [(slot.strip(), [q.strip() for q in re.split(r" / ", qs)]) for slot, qs in (part.split(":", 1) for part in asked)]))
+        facts.append(
+            (
+                sentence,
+                [
+                    (slot.strip(), [q.strip() for q in re.split(r" / ", qs)])
+                    for slot, qs in (part.split(":", 1) for part in asked)
+                ],
+            )
+        )
     return facts
 
 
@@ -73,7 +81,14 @@ PARSED = parse()
 def fact(values: Values) -> tuple[str, list[tuple[str, str]]]:
     """A sentence and its `(question, answer)` pairs; each answer stands verbatim in the sentence, once."""
     sentence, asked = values.pick(PARSED)
-    slots = {name: getattr(values, name.rstrip("0123456789"))().strip() for name in dict.fromkeys(re.findall(r"{(\w+)}", sentence))}
+    slots = {
+        name: getattr(values, name.rstrip("0123456789"))().strip()
+        for name in dict.fromkeys(re.findall(r"{(\w+)}", sentence))
+    }
     text = sentence.format(**slots)
-    pairs = [(values.pick(questions).format(**slots), slots[slot]) for slot, questions in asked if text.count(slots[slot]) == 1]
+    pairs = [
+        (values.pick(questions).format(**slots), slots[slot])
+        for slot, questions in asked
+        if text.count(slots[slot]) == 1
+    ]
     return text, pairs

@@ -45,7 +45,8 @@ def load(path: Path) -> list[tuple[Page, Reading]]:
     out = []
     for text in path.read_text().splitlines():
         row = json.loads(text)
-        page = Page(*row["size"], font=None)
+        width, height = row["size"]
+        page = Page(width, height, font=None)
         page.lines = [Line(line[0], tuple(line[1:])) for line in row["lines"]]
         page.questions = [Question(q, [Span(*s) for s in spans], kind) for q, kind, spans in row["questions"]]
         out.append((page, read_page(page, [Line(line[0], tuple(line[1:])) for line in row["read"]])))

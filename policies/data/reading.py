@@ -7,13 +7,38 @@ as one, letters and marks that look alike, a line lost now and then.
 from __future__ import annotations
 
 import difflib
+import itertools
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from policies.data.page import Line, Page, Span
+import numpy as np
 
-ALIKE = {"0": "O", "O": "0", "1": "l", "l": "1", "I": "l", "5": "S", "S": "5", "8": "B", "B": "8", "rn": "m", "m": "rn", ".": ",", ",": ".", "é": "e", "ü": "u", "ö": "o", "ä": "a", "-": "–", ":": ";", "'": "’"}
+from policies.data.page import Line, Page, Span
+from tools.ocr.order import reading_order
+
+ALIKE = {
+    "0": "O",
+    "O": "0",
+    "1": "l",
+    "l": "1",
+    "I": "l",
+    "5": "S",
+    "S": "5",
+    "8": "B",
+    "B": "8",
+    "rn": "m",
+    "m": "rn",
+    ".": ",",
+    ",": ".",
+    "é": "e",
+    "ü": "u",
+    "ö": "o",
+    "ä": "a",
+    "-": "–",
+    ":": ";",
+    "'": "’",
+}
 
 
 @dataclass
@@ -24,20 +49,11 @@ class Reading:
     spans: list[list[Span] | None]
 
 
-def reading_order(lines: Sequence[Line]) -> list[int]:
-    """Numbers of `lines` row by row, left to right within a row."""
-    rest = sorted(range(len(lines)), key=lambda i: (lines[i].box[1] + lines[i].box[3], lines[i].box[0]))
-    rows: list[list[int]] = []
-    for number in rest:
-        box = lines[number].box
-        if rows:
-            last = lines[rows[-1][0]].box
-            overlap = min(box[3], last[3]) - max(box[1], last[1])
-            if overlap > 0.5 * min(box[3] - box[1], last[3] - last[1]):
-                rows[-1].append(number)
-                continue
-        rows.append([number])
-    return [number for row in rows for number in sorted(row, key=lambda i: lines[i].box[0])]
+def in_reading_order(lines: Sequence[Line]) -> list[int]:
+    """Numbers of `lines` in the order in which the expert `read` returns them."""
+    return reading_order(
+        [np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) for x1, y1, x2, y2 in (line.box for line in lines)]
+    )
 
 
 def misread(page: Page, rng: random.Random) -> Reading:
@@ -54,7 +70,9 @@ def misread(page: Page, rng: random.Random) -> Reading:
         glue = "" if rng.random() < 0.4 else " "
         shift = len(lines[new].text) + len(glue)
         a, b = lines[new], lines[old]
-        lines[new] = Line(a.text + glue + b.text, (a.box[0], min(a.box[1], b.box[1]), b.box[2], max(a.box[3], b.box[3])))
+        lines[new] = Line(
+            a.text + glue + b.text, (a.box[0], min(a.box[1], b.box[1]), b.box[2], max(a.box[3], b.box[3]))
+        )
         lines[old] = Line("", b.box)
         new_place[old] = (new, [i + shift for i in new_place[old][1]])
     return _ordered(page, lines, new_place)
@@ -65,7 +83,11 @@ def read_page(page: Page, read: Sequence[Line]) -> Reading:
     new_place: list[tuple[int, list[int]]] = [(-1, []) for _ in page.lines]
     for number, line in enumerate(read):
         x1, y1, x2, y2 = line.box
-        inside = [i for i, own in enumerate(page.lines) if y1 < (own.box[1] + own.box[3]) / 2 < y2 and x1 - 6 < (own.box[0] + own.box[2]) / 2 < x2 + 6]
+        inside = [
+            i
+            for i, own in enumerate(page.lines)
+            if y1 < (own.box[1] + own.box[3]) / 2 < y2 and x1 - 6 < (own.box[0] + own.box[2]) / 2 < x2 + 6
+        ]
         inside.sort(key=lambda i: page.lines[i].box[0])
         truth = " ".join(page.lines[i].text for i in inside)
         index = _aligned(truth, line.text)
@@ -78,7 +100,7 @@ def read_page(page: Page, read: Sequence[Line]) -> Reading:
 
 
 def _ordered(page: Page, lines: list[Line], new_place: list[tuple[int, list[int]]], sort: bool = True) -> Reading:
-    order = [i for i in (reading_order(lines) if sort else range(len(lines))) if lines[i].text]
+    order = [i for i in (in_reading_order(lines) if sort else range(len(lines))) if lines[i].text]
     rank = {old: new for new, old in enumerate(order)}
     spans: list[list[Span] | None] = []
     for question in page.questions:
@@ -115,9 +137,9 @@ def _faults(text: str, rng: random.Random, rate: float, drop_space: float) -> tu
 def _neighbours(lines: list[Line], rng: random.Random) -> list[tuple[int, int]]:
     """Pairs of lines beside each other whose gap is under a line's height: an engine often reads them as one."""
     pairs = []
-    order = reading_order(lines)
+    order = in_reading_order(lines)
     taken: set[int] = set()
-    for a, b in zip(order, order[1:], strict=False):
+    for a, b in itertools.pairwise(order):
         one, two = lines[a].box, lines[b].box
         gap, tall = two[0] - one[2], one[3] - one[1]
         if abs(one[1] - two[1]) < tall * 0.3 and -2 < gap < tall * 0.9 and not {a, b} & taken and rng.random() < 0.7:

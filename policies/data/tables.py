@@ -4,6 +4,8 @@ One entry a kind: titles, the heads and maker of the row names, and columns as (
 the row's name. Questions without `{c}` do not use the head's own words.
 """
 
+# ruff: noqa: SIM905 (word lists read best as one string)
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -33,13 +35,16 @@ class Table:
 
 
 def _col(heads: str, make: Maker, questions: str, inverse: str = "") -> Column:
-    return Column(tuple(heads.split("|")), make, tuple(questions.split("|")), tuple(inverse.split("|")) if inverse else ())
+    return Column(
+        tuple(heads.split("|")), make, tuple(questions.split("|")), tuple(inverse.split("|")) if inverse else ()
+    )
 
 
 def _table(titles: str, heads: str, rows: Maker, *columns: Column) -> Table:
     return Table(tuple(titles.split("|")), tuple(heads.split("|")), rows, columns)
 
 
+# fmt: off
 GENERIC = ("What is the {c} of {r}?", "What is the {c} for {r}?", "{r}: what is the {c}?", "Look up the {c} of {r}.", "Which {c} does {r} have?", "In the row {r}, what is the {c}?", "What does the table give as {c} for {r}?", "{c} of {r}?")
 
 _price = _col("Price|Cost|Amount|EUR|Unit price", V.price, "How much is {r}?|What does {r} cost?|How much do I pay for {r}?|How expensive is {r}?", "What costs {v}?|Which item is {v}?")
@@ -69,6 +74,7 @@ _weight = _col("Weight|kg|g|Mass", V.quantity, "How heavy is {r}?|How much does 
 _per100 = _col("per 100 g|per serving|Amount|%DV", lambda v: v.pick([f"{v.decimal()} g", f"{v.integer(1, 900)} mg", v.percent()]), "How much {r} is in it?|How much {r} does it have?", "")
 _country = _col("Country|Nation|Origin", V.country, "Which country is {r} from?|Where does {r} come from?", "Who or what is from {v}?")
 _keys = _col("Keys|Shortcut|Key|Press", lambda v: v.pick(["Ctrl+", "Alt+", "Shift+", "F", "Ctrl+Shift+", "Ctrl-"]) + v.pick(list("ABCDEFGKLMNOPQRSTXZ0123456789")), "Which keys are for {r}?|How do I {r} with the keyboard?|What do I press to {r}?", "What does {v} do?")
+# fmt: on
 
 
 def _days():
@@ -82,13 +88,23 @@ def _days():
 
 
 def _option(v: Values) -> str:
-    return v.pick([f"{v.word()}_{v.word()}", f"--{v.word()}", f"{v.word()}.{v.word()}", f"{v.word()}-{v.word()}", f"{v.word()}()", v.word()])
+    return v.pick(
+        [
+            f"{v.word()}_{v.word()}",
+            f"--{v.word()}",
+            f"{v.word()}.{v.word()}",
+            f"{v.word()}-{v.word()}",
+            f"{v.word()}()",
+            v.word(),
+        ]
+    )
 
 
 def _action(v: Values) -> str:
     return f"{v.pick('open close save print copy delete rename find replace undo select move zoom'.split())} {v.pick('file,window,page,line,all,selection,tab,image,view,text'.split(','))}"
 
 
+# fmt: off
 TABLES: tuple[Table, ...] = (
     _table("Price list|Our prices|Catalogue|Order|Menu|Items", "Item|Product|Article|Description|Goods|", V.product, _price, _qty, _code, _weight, _country),
     _table("Timetable|Departures|Arrivals|Bus lines", "Line|Train|Service|Flight|No.", lambda v: v.pick("ICE IC RE S RB Bus AB LH".split()) + " " + v.integer(1, 999), _time, _dest, _platform, _status, _hours),
@@ -110,8 +126,9 @@ TABLES: tuple[Table, ...] = (
     _table("Works|Books|Library|Bibliography|Collection", "Title|Work|Book", V.title, _person, _year, _page, _price),
     _table("Inventory|Stock|Parts list|Packing list|Bill of materials", "Part|Item|Name|Component", V.product, _qty, _code, _room, _weight, _size),
     _table("Buildings|Monuments|Museums|Sights", "Name|Building|Sight", lambda v: f"{v.surname()} {v.pick(['Tower', 'Bridge', 'Castle', 'Museum', 'Church', 'Hall'])}", _year, _size, _city, _person),
-    _table("Exchange rates|Rates|Quotes|Markets", "Currency|Stock|Name", lambda v: v.pick("USD GBP JPY CHF SEK PLN INR BRL CAD AUD NOK CZK".split() + [v.surname() + " AG"]), _col("Buy|Last|Price|Rate", V.decimal, "What is the rate of {r}?|How does {r} stand?|What is {r} worth?", ""), _col("Sell|Close|High", V.decimal, "What is the selling rate of {r}?", ""), _percent),
+    _table("Exchange rates|Rates|Quotes|Markets", "Currency|Stock|Name", lambda v: v.pick([*"USD GBP JPY CHF SEK PLN INR BRL CAD AUD NOK CZK".split(), v.surname() + " AG"]), _col("Buy|Last|Price|Rate", V.decimal, "What is the rate of {r}?|How does {r} stand?|What is {r} worth?", ""), _col("Sell|Close|High", V.decimal, "What is the selling rate of {r}?", ""), _percent),
     _table("Specifications|Technical data|Features|Comparison", "|Property|Feature", lambda v: v.pick("Display,Memory,Storage,Battery,Camera,Weight,Processor,Ports,Range,Torque,Tank,Warranty,Noise level,Frequency".split(",")), _col("Model A|Basic|Standard|S", V.quantity, "What is the {r} of the {c}?|How much {r} has {c}?", ""), _col("Model B|Plus|Pro|XL", V.quantity, "What is the {r} of the {c}?|How much {r} has {c}?", ""), _col("Model C|Max|Ultra", V.quantity, "What is the {r} of the {c}?", "")),
     _table("Floor plan|Directory|Stores|Departments|Where to find", "Shop|Department|Office|Name", lambda v: v.pick([v.surname() + "'s", v.pick("Radiology,Books,Shoes,Toys,Cafeteria,Reception,Archive,Registry,Cashier,Pharmacy,Sports,Garden".split(",")), v.company()]), _col("Floor|Level|Unit", lambda v: v.pick(["ground floor", "1st floor", "2nd floor", "basement", v.integer(0, 9), "Level " + v.integer(0, 9)]), "On which floor is {r}?|Where can I find {r}?|Which level is {r} on?", ""), _phone, _room),
     _table("Distances|Directions|To|Walks|Trails", "|Destination|To", lambda v: v.pick([v.city(), v.place()]), _col("km|Distance|miles|m", lambda v: f"{v.decimal()} {v.pick(['km', 'mi', 'm', ''])}".strip(), "How far is it to {r}?|How far away is {r}?|What is the distance to {r}?", "What is {v} away?"), _col("Time|On foot|By car", V.duration, "How long does it take to {r}?|How long is the way to {r}?", "")),
 )
+# fmt: on

@@ -14,7 +14,7 @@ from policies.data import decisions
 from policies.data.documents import make_page
 from policies.data.page import Page, Span
 from policies.data.reading import Reading, misread
-from policies.text.protocol import ABSENT, Context, Protocol
+from policies.text.protocol import ABSENT, Context, Protocol, to_text
 from policies.text.rows import Row, to_rows
 from policies.text.select import select_rows
 
@@ -52,7 +52,7 @@ def make_trees(seed: int, protocol: Protocol, reading: tuple[Page, Reading] | No
 def _answer_tree(page: Page, read: Reading, rows: list[Row], rng: random.Random, protocol: Protocol, most: int) -> Tree:
     numbers = list(range(len(page.questions)))
     rng.shuffle(numbers)
-    budget = rng.choice([120, 200, 300, 400, 400, 500])
+    budget = rng.choice([100, 150, 200, 250, 250, 300, 400])
     seed_question = page.questions[numbers[0]].text if numbers else ""
     shown = select_rows(rows, seed_question, protocol.row_cost, budget)
     context = protocol.context(rows, shown)
@@ -86,12 +86,18 @@ def _answer_tree(page: Page, read: Reading, rows: list[Row], rng: random.Random,
                 text = change(text)
             target = list(protocol.encode(" " + text)) if options else target
         asked = question.text.lower() if rng.random() < 0.05 else question.text
-        branch = Branch(protocol.question(asked, options), [protocol.answer_id, *target, protocol.end_id], question.kind if spans else "absent")
+        branch = Branch(
+            protocol.question(asked, options),
+            [protocol.answer_id, *target, protocol.end_id],
+            question.kind if spans else "absent",
+        )
         tree.branches.append(branch)
     return tree
 
 
-def _span_tokens(context: Context, rows: Sequence[Row], read: Reading, spans: Sequence[Span], protocol: Protocol) -> tuple[list[int] | None, str]:
+def _span_tokens(
+    context: Context, rows: Sequence[Row], read: Reading, spans: Sequence[Span], protocol: Protocol
+) -> tuple[list[int] | None, str]:
     """The prompt's own tokens for `spans`, or None where the answer is no whole run of tokens."""
     ids: list[int] = []
     text = ""
@@ -102,7 +108,7 @@ def _span_tokens(context: Context, rows: Sequence[Row], read: Reading, spans: Se
         cell = cells[span.line]
         before = len(" ".join(raw[: span.start].split()))
         found = None
-        pieces = [protocol.tokenizer.decode([i]) for i in cell]
+        pieces = [to_text(protocol.tokenizer, [i]) for i in cell]
         ends, total = [], 0
         for piece in pieces:
             total += len(piece)
@@ -114,7 +120,7 @@ def _span_tokens(context: Context, rows: Sequence[Row], read: Reading, spans: Se
             if starts[i] < before - 1:
                 continue
             for j in range(i, len(cell)):
-                if protocol.tokenizer.decode(cell[i : j + 1]).strip() == wanted:
+                if to_text(protocol.tokenizer, cell[i : j + 1]).strip() == wanted:
                     found = cell[i : j + 1]
                     break
                 if ends[j] - starts[i] > len(wanted) + 2:
@@ -129,7 +135,11 @@ def _span_tokens(context: Context, rows: Sequence[Row], read: Reading, spans: Se
 
 
 def _options(text: str, answers: Sequence[str], read: Reading, rng: random.Random) -> list[str] | None:
-    pool = [a for a in dict.fromkeys([*answers, *(line.text for line in read.lines if len(line.text) < 50)]) if a.lower() != text.lower()]
+    pool = [
+        a
+        for a in dict.fromkeys([*answers, *(line.text for line in read.lines if len(line.text) < 50)])
+        if a.lower() != text.lower()
+    ]
     pool.sort(key=lambda a: abs(len(a) - len(text)) + 3 * (a[:1].isdigit() != text[:1].isdigit()) + rng.random() * 4)
     if len(pool) < 3:
         return None
@@ -144,10 +154,16 @@ def _decide_tree(page: Page, rng: random.Random, protocol: Protocol) -> Tree:
     tree = Tree(protocol.decide_prefix(listed, size))
 
     def call(question: str, line: str, kind: str) -> None:
-        tree.branches.append(Branch(protocol.question(question), [protocol.call_id, *protocol.encode(line), protocol.end_id], kind))
+        tree.branches.append(
+            Branch(protocol.question(question), [protocol.call_id, *protocol.encode(line), protocol.end_id], kind)
+        )
 
     def answer(question: str, text: str, kind: str) -> None:
-        tree.branches.append(Branch(protocol.question(question), [protocol.answer_id, *protocol.encode(" " + text), protocol.end_id], kind))
+        tree.branches.append(
+            Branch(
+                protocol.question(question), [protocol.answer_id, *protocol.encode(" " + text), protocol.end_id], kind
+            )
+        )
 
     texts = [q for q in page.questions if q.kind != "place"]
     for question in rng.sample(texts, min(2, len(texts))):
@@ -156,7 +172,9 @@ def _decide_tree(page: Page, rng: random.Random, protocol: Protocol) -> Tree:
         else:
             answer(question.text, "I cannot tell", "blind")
     answered = [q for q in texts if q.spans]
-    if answered and rng.random() < 0.3:  # a guess without looking, asked with options: what `--mode direct` is left with
+    if (
+        answered and rng.random() < 0.3
+    ):  # a guess without looking, asked with options: what `--mode direct` is left with
         question = rng.choice(answered)
         options = [page.answer(q) for q in rng.sample(answered, min(4, len(answered)))]
         options = sorted({*options, page.answer(question)})

@@ -4,6 +4,8 @@ Every function takes the `Values` generator, which is seeded; names and words co
 that no short list of ours can be learned by heart.
 """
 
+# ruff: noqa: SIM905 (word lists read best as one string)
+
 from __future__ import annotations
 
 import datetime
@@ -13,6 +15,7 @@ from faker import Faker
 
 LOCALES = ["en_US", "en_GB", "en_IN", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL", "pl_PL", "sv_SE", "pt_BR"]
 CURRENCY = ["$", "€", "£", "USD ", "EUR ", "CHF ", "", " €", " EUR", " kr"]
+# fmt: off
 DATE_STYLES = ["%d.%m.%Y", "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%y", "%B %d, %Y", "%d %B %Y", "%b %d, %Y", "%d %b %Y", "%a %d %b", "%A, %d %B %Y"]
 UNITS = ["kg", "g", "ml", "l", "cm", "mm", "m", "km", "W", "V", "kWh", "MB", "GB", "Hz", "°C", "%", "pcs", "min"]
 GOODS = """milk bread butter eggs coffee tea sugar rice pasta flour apples bananas oranges tomatoes potatoes onions carrots
@@ -30,6 +33,7 @@ trade robotics nutrition astronomy geology chemistry finance law forestry fisher
 photography statistics logistics navigation archaeology linguistics optics medicine""".split()
 TEAMS = """Rovers United Wanderers Tigers Eagles Sharks Falcons Wolves Bears Lions Comets Rangers Pirates Saints Hawks Royals
 Giants Storm Titans Rockets""".split()
+# fmt: on
 
 
 class Values:
@@ -98,16 +102,34 @@ class Values:
 
     def duration(self):
         rng = self.rng
-        return self.pick([f"{rng.randint(5, 90)} min", f"{rng.randint(1, 9)} h {rng.randint(1, 59):02d}", f"{rng.randint(2, 48)} hours", f"{rng.randint(2, 90)} days"])
+        return self.pick(
+            [
+                f"{rng.randint(5, 90)} min",
+                f"{rng.randint(1, 9)} h {rng.randint(1, 59):02d}",
+                f"{rng.randint(2, 48)} hours",
+                f"{rng.randint(2, 90)} days",
+            ]
+        )
 
     def code(self):
         rng, letters = self.rng, "ABCDEFGHJKLMNPRSTUVWXYZ"
         word = "".join(rng.choices(letters, k=rng.randint(1, 4)))
         digits = "".join(rng.choices("0123456789", k=rng.randint(2, 8)))
-        return self.pick([f"{word}-{digits}", f"{word}{digits}", digits, f"{digits[:3]}-{word}-{digits[2:]}", f"{word}/{digits}", f"#{digits}"])
+        return self.pick(
+            [
+                f"{word}-{digits}",
+                f"{word}{digits}",
+                digits,
+                f"{digits[:3]}-{word}-{digits[2:]}",
+                f"{word}/{digits}",
+                f"#{digits}",
+            ]
+        )
 
     def long_number(self):
-        groups = ["".join(self.rng.choices("0123456789", k=self.rng.randint(3, 4))) for _ in range(self.rng.randint(2, 4))]
+        groups = [
+            "".join(self.rng.choices("0123456789", k=self.rng.randint(3, 4))) for _ in range(self.rng.randint(2, 4))
+        ]
         return self.pick([" ", "-", ""]).join(groups)
 
     def version(self):
@@ -128,7 +150,13 @@ class Values:
         return self.fake.city()
 
     def country(self):
-        return self.fake.country() if self.rng.random() < 0.4 else self.pick(["Norway", "Kenya", "Chile", "Japan", "Canada", "Portugal", "Vietnam", "Ghana", "Peru", "Finland"])
+        return (
+            self.fake.country()
+            if self.rng.random() < 0.4
+            else self.pick(
+                ["Norway", "Kenya", "Chile", "Japan", "Canada", "Portugal", "Vietnam", "Ghana", "Peru", "Finland"]
+            )
+        )
 
     def street(self):
         return self.fake.street_address().replace("\n", " ")
@@ -140,7 +168,11 @@ class Values:
         return self.fake.email()
 
     def web(self):
-        return self.pick(["www.", "https://www.", "", "https://"]) + self.fake.domain_name() + self.pick(["", "", f"/{self.word()}"])
+        return (
+            self.pick(["www.", "https://www.", "", "https://"])
+            + self.fake.domain_name()
+            + self.pick(["", "", f"/{self.word()}"])
+        )
 
     def word(self):
         return self.pick(GOODS + THINGS + TOPICS)
@@ -154,13 +186,36 @@ class Values:
 
     def title(self):
         a, b, t, t2 = self.pick(ADJECTIVES), self.pick(THINGS), self.pick(TOPICS), self.pick(TOPICS)
-        text = self.pick([f"The {a} {b}", f"{t} and {t2}", f"A history of {t}", f"Introduction to {t}", f"The {b} of {self.city()}", f"{t} for everyone",
-                          f"Notes on {t} and the {b}", f"{self.surname()} {b}", f"{a} {b} {self.integer(1, 30)}", f"Modern {t}", f"How the {b} changed {t}", f"{t} in {self.country()}"])
+        text = self.pick(
+            [
+                f"The {a} {b}",
+                f"{t} and {t2}",
+                f"A history of {t}",
+                f"Introduction to {t}",
+                f"The {b} of {self.city()}",
+                f"{t} for everyone",
+                f"Notes on {t} and the {b}",
+                f"{self.surname()} {b}",
+                f"{a} {b} {self.integer(1, 30)}",
+                f"Modern {t}",
+                f"How the {b} changed {t}",
+                f"{t} in {self.country()}",
+            ]
+        )
         return self.pick([str.title, str.capitalize])(text)
 
     def place(self):
-        return self.pick([f"{self.pick(THINGS).title()} {self.pick(['Hall', 'Room', 'Square', 'Park', 'Centre'])}", f"Room {self.code()}", f"Hall {self.integer(1, 20)}",
-                          f"{self.surname()} {self.pick(['Hall', 'Street', 'House', 'Park', 'Building'])}", self.city(), f"Building {self.pick('ABCDEFG')}", f"Platform {self.integer(1, 24)}"])
+        return self.pick(
+            [
+                f"{self.pick(THINGS).title()} {self.pick(['Hall', 'Room', 'Square', 'Park', 'Centre'])}",
+                f"Room {self.code()}",
+                f"Hall {self.integer(1, 20)}",
+                f"{self.surname()} {self.pick(['Hall', 'Street', 'House', 'Park', 'Building'])}",
+                self.city(),
+                f"Building {self.pick('ABCDEFG')}",
+                f"Platform {self.integer(1, 24)}",
+            ]
+        )
 
     def team(self):
         return f"{self.city()} {self.pick(TEAMS)}"
@@ -168,13 +223,22 @@ class Values:
     def sentence(self):
         """Plain filler prose from our own word lists."""
         a, b, c, t = self.pick(ADJECTIVES), self.pick(THINGS), self.pick(THINGS), self.pick(TOPICS)
-        return self.pick([
-            f"The {a} {b} is part of a larger {c} on {t}.", f"Visitors of the {b} often ask about {t} and the {c}.",
-            f"Please keep the {b} clean and leave the {c} as you found it.", f"Most of the {c} depends on {t}, and only a little on the {b}.",
-            f"Further details on {t} can be had from the {c} office.", f"In a {a} {b}, {t} matters more than people expect.",
-            f"This {c} was written for readers who know something of {t}.", f"Each {b} has its own {a} {c}, described on the next page.",
-            f"We thank everybody who helped the {c} with {t}.", f"There are many ways to look at the {b}; {t} is one of them.",
-            f"If the {b} does not start, check the {self.pick(GOODS)} and the {self.pick(GOODS)}.", f"Do not use the {self.pick(GOODS)} together with the {self.pick(GOODS)}."])
+        return self.pick(
+            [
+                f"The {a} {b} is part of a larger {c} on {t}.",
+                f"Visitors of the {b} often ask about {t} and the {c}.",
+                f"Please keep the {b} clean and leave the {c} as you found it.",
+                f"Most of the {c} depends on {t}, and only a little on the {b}.",
+                f"Further details on {t} can be had from the {c} office.",
+                f"In a {a} {b}, {t} matters more than people expect.",
+                f"This {c} was written for readers who know something of {t}.",
+                f"Each {b} has its own {a} {c}, described on the next page.",
+                f"We thank everybody who helped the {c} with {t}.",
+                f"There are many ways to look at the {b}; {t} is one of them.",
+                f"If the {b} does not start, check the {self.pick(GOODS)} and the {self.pick(GOODS)}.",
+                f"Do not use the {self.pick(GOODS)} together with the {self.pick(GOODS)}.",
+            ]
+        )
 
 
 _CACHE: dict[str, Faker] = {}
@@ -183,4 +247,8 @@ _CACHE: dict[str, Faker] = {}
 def _faker(locale: str) -> Faker:
     if locale not in _CACHE:
         _CACHE[locale] = Faker(locale)
+        if locale == "it_IT":  # faker makes this list from a set: another order, and other pages, in every process
+            for provider in _CACHE[locale].get_providers():
+                if hasattr(provider, "cities"):
+                    provider.cities = sorted(provider.cities)
     return _CACHE[locale]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from policies.text.protocol import Context
+from policies.text.protocol import Context, to_text
 
 MAX_TOKENS = 48
 JOINERS = ".,:/-'’@_%"
@@ -43,7 +43,7 @@ class CopySource:
         self.starts: list[int] = []
         self.stops: set[int] = set()  # an answer may end after this position
         for line, _, ids in context.cells:
-            pieces = [tokenizer.decode([i]) for i in ids]
+            pieces = [to_text(tokenizer, [i]) for i in ids]
             for k, token in enumerate(ids):
                 before = pieces[k - 1] if k else "\n"
                 after = pieces[k + 1] if k + 1 < len(ids) else " "
@@ -68,7 +68,13 @@ class CopySource:
         if places is None:
             following, ends = self.starts, False
         else:
-            following = [p + 1 for p in places if p + 1 < len(self.tape) and (p + 1 != self.fixed_from) and (p < self.fixed_from or p not in self.stops)]
+            following = [
+                p + 1
+                for p in places
+                if p + 1 < len(self.tape)
+                and (p + 1 != self.fixed_from)
+                and (p < self.fixed_from or p not in self.stops)
+            ]
             ends = any(p in self.stops for p in places)
         out: dict[int, list[int]] = {}
         for place in following:
@@ -112,7 +118,9 @@ Step = Callable[[list[list[int]]], Tensor]
 
 
 @torch.inference_mode()
-def copy_answer(step: Step, first: Tensor, source: CopySource, tokenizer: PreTrainedTokenizerBase, end_id: int, width: int = 3) -> Copied:
+def copy_answer(
+    step: Step, first: Tensor, source: CopySource, tokenizer: PreTrainedTokenizerBase, end_id: int, width: int = 3
+) -> Copied:
     """The most likely allowed answer by beam search over `width` hypotheses.
 
     `first` are the logits `[V]` of the first answer token; `step(hypotheses)` gives the logits `[n, V]` after each of n
@@ -142,7 +150,7 @@ def copy_answer(step: Step, first: Tensor, source: CopySource, tokenizer: PreTra
         logits = step([beam.tokens for beam in beams if not beam.done])
     done = [beam for beam in beams if beam.done] or beams
     best = done[0]
-    text = tokenizer.decode(best.tokens).strip().strip(",;:").strip()
+    text = to_text(tokenizer, best.tokens).strip().strip(",;:").strip()
     return Copied(text, _lines(source, best), math.exp(best.score), best.tokens)
 
 

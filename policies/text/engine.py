@@ -19,11 +19,11 @@ from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from policies.model import P2GModel
 from policies.text.copying import CopySource, copy_answer
-from policies.text.protocol import ABSENT, Protocol
+from policies.text.protocol import ABSENT, Protocol, to_text
 from policies.text.rows import ReadLine, to_rows
 from policies.text.select import select_rows
 
-BUDGET = 480
+BUDGET = 250  # tokens of rows; a small model reads a few good rows better than many
 FREE_TOKENS = 32
 KEPT_PREFIXES = 4
 
@@ -58,12 +58,21 @@ class TextEngine:
         self.cost = Cost()
         self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
 
-    def p_call(self, experts: Sequence[tuple[str, str]], size: tuple[int, int], question: str, options: Sequence[str] | None) -> float:
+    def p_call(
+        self, experts: Sequence[tuple[str, str]], size: tuple[int, int], question: str, options: Sequence[str] | None
+    ) -> float:
         """Probability that the question needs an expert, before anything was looked at."""
         logits, _ = self._ask(self.protocol.decide_prefix(experts, size), self.protocol.question(question, options))
         return float(self.model.p_call(logits, self.temperature))
 
-    def call(self, experts: Sequence[tuple[str, str]], size: tuple[int, int], question: str, options: Sequence[str] | None, takes_args: set[str]) -> str:
+    def call(
+        self,
+        experts: Sequence[tuple[str, str]],
+        size: tuple[int, int],
+        question: str,
+        options: Sequence[str] | None,
+        takes_args: set[str],
+    ) -> str:
         """The call, `expert: args`: the likeliest of the experts at hand, and for those in `takes_args` free arguments."""
         prompt = [*self.protocol.question(question, options), self.protocol.call_id]
         logits, cache = self._ask(self.protocol.decide_prefix(experts, size), prompt)
@@ -75,13 +84,17 @@ class TextEngine:
         logits, cache = self._ask(self.protocol.decide_prefix(experts, size), [*prompt, *self.protocol.encode(name)])
         return name + self._write(logits, cache)[0]
 
-    def direct(self, experts: Sequence[tuple[str, str]], size: tuple[int, int], question: str, options: Sequence[str] | None) -> Reply:
+    def direct(
+        self, experts: Sequence[tuple[str, str]], size: tuple[int, int], question: str, options: Sequence[str] | None
+    ) -> Reply:
         """An answer without evidence."""
         prompt = [*self.protocol.question(question, options), self.protocol.answer_id]
         logits, cache = self._ask(self.protocol.decide_prefix(experts, size), prompt)
         return self._choose(logits, cache, options) if options else Reply(*self._write(logits, cache))
 
-    def answer(self, lines: Sequence[ReadLine], size: tuple[float, float], question: str, options: Sequence[str] | None) -> Reply:
+    def answer(
+        self, lines: Sequence[ReadLine], size: tuple[float, float], question: str, options: Sequence[str] | None
+    ) -> Reply:
         """An answer from read `lines`, which come in reading order; "not in the image" when they do not hold it."""
         rows = to_rows(lines, size)
         if not rows:
@@ -92,7 +105,9 @@ class TextEngine:
         if options:
             return self._choose(logits, cache, options)
         source = CopySource(context, self.tokenizer, [list(self.protocol.encode(ABSENT))])
-        copied = copy_answer(lambda tokens: self._after(cache, tokens)[:, -1], logits, source, self.tokenizer, self.protocol.end_id)
+        copied = copy_answer(
+            lambda tokens: self._after(cache, tokens)[:, -1], logits, source, self.tokenizer, self.protocol.end_id
+        )
         self.cost.generated += len(copied.tokens)
         return Reply(copied.text, copied.probability, lines=copied.lines)
 
@@ -120,7 +135,9 @@ class TextEngine:
         """How much of `prefix` a kept cache holds already, and a copy of that part."""
         best, found = 0, None
         for key, cache in self._prefixes.items():
-            shared = next((i for i, (a, b) in enumerate(zip(key, prefix, strict=False)) if a != b), min(len(key), len(prefix)))
+            shared = next(
+                (i for i, (a, b) in enumerate(zip(key, prefix, strict=False)) if a != b), min(len(key), len(prefix))
+            )
             shared = min(shared, len(prefix) - 1)
             if shared > best:
                 best, found = shared, cache
@@ -144,7 +161,9 @@ class TextEngine:
             ids[row, : len(tokens)] = torch.tensor(tokens)
         return self.model(input_ids=ids, past_key_values=grown).logits
 
-    def _score(self, first: Tensor, cache: DynamicCache, continuations: Sequence[Sequence[int]], end: bool = True) -> list[float]:
+    def _score(
+        self, first: Tensor, cache: DynamicCache, continuations: Sequence[Sequence[int]], end: bool = True
+    ) -> list[float]:
         """Log-likelihood of each continuation, with the end token when `end`."""
         logits = self._after(cache, continuations).float().log_softmax(-1)
         start = first.float().log_softmax(-1)
@@ -175,4 +194,4 @@ class TextEngine:
             out.append(token)
             logits = self._run([token], cache)[0, -1]
         self.cost.generated += len(out)
-        return self.tokenizer.decode(out, skip_special_tokens=True).strip(), math.exp(score)
+        return to_text(self.tokenizer, out, skip_special_tokens=True).strip(), math.exp(score)

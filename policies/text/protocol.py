@@ -15,7 +15,9 @@ from transformers import PreTrainedTokenizerBase
 from policies.config import ANSWER_TOKEN, CALL_TOKEN
 from policies.text.rows import Row
 
-DECIDE = "You answer questions about an image. Call an expert when the answer must be looked up in the image.\nExperts:\n"
+DECIDE = (
+    "You answer questions about an image. Call an expert when the answer must be looked up in the image.\nExperts:\n"
+)
 ANSWER = "You answer questions about an image from the text that was read in it."
 ROWS = "Rows of the image, y and @x in hundredths:"
 ABSENT = " not in the image"
@@ -34,8 +36,9 @@ class Protocol:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
-        self.answer_id, self.call_id = tokenizer.convert_tokens_to_ids([ANSWER_TOKEN, CALL_TOKEN])
-        self.end_id = tokenizer.convert_tokens_to_ids("<|im_end|>")
+        vocabulary = tokenizer.get_vocab()
+        self.answer_id, self.call_id = vocabulary[ANSWER_TOKEN], vocabulary[CALL_TOKEN]
+        self.end_id = vocabulary["<|im_end|>"]
         self._pieces: dict[str, list[int]] = {}
 
     def encode(self, text: str) -> list[int]:
@@ -49,7 +52,9 @@ class Protocol:
     def decide_prefix(self, experts: Sequence[tuple[str, str]], size: tuple[int, int]) -> list[int]:
         """System turn with experts as (name, description) and the start of the user's turn with the picture's size."""
         listed = "".join(f"{name}: {description}\n" for name, description in experts) or "none\n"
-        text = f"<|im_start|>system\n{DECIDE}{listed}<|im_end|>\n<|im_start|>user\nImage of {size[0]}x{size[1]} pixels.\n"
+        text = (
+            f"<|im_start|>system\n{DECIDE}{listed}<|im_end|>\n<|im_start|>user\nImage of {size[0]}x{size[1]} pixels.\n"
+        )
         return list(self.encode(text))
 
     def context(self, rows: Sequence[Row], shown: Sequence[int]) -> Context:
@@ -77,3 +82,10 @@ class Protocol:
         """The question, its options, and the head of the assistant's turn."""
         listed = f"\nOptions: {'; '.join(options)}" if options else ""
         return list(self.encode(f"Question: {question}{listed}<|im_end|>\n<|im_start|>assistant\n"))
+
+
+def to_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+    """The text of one sequence of ids."""
+    text = tokenizer.decode(list(ids), skip_special_tokens=skip_special_tokens)
+    assert isinstance(text, str)  # a list only for a batch
+    return text

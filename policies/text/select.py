@@ -14,18 +14,25 @@ from collections.abc import Callable, Sequence
 from policies.text.rows import Row, runs
 
 STOP = frozenset(
-    """a an and are at be by can do does did for from give given has have he how i in is it its me of on or please s she shown
-    that the their there these they this to was were what when where which who whom whose will with would you your find tell
-    image picture page document say says written stated listed here many much long name""".split()
+    ["a", "an", "and", "are", "at", "be", "by", "can", "do", "does", "did", "for", "from", "give", "given", "has", "have", "he", "how", "i", "in", "is", "it", "its", "me", "of", "on", "or", "please", "s", "she", "shown", "that", "the", "their", "there", "these", "they", "this", "to", "was", "were", "what", "when", "where", "which", "who", "whom", "whose", "will", "with", "would", "you", "your", "find", "tell", "image", "picture", "page", "document", "say", "says", "written", "stated", "listed", "here", "many", "much", "long", "name"]
 )
 KINDS: tuple[tuple[str, str], ...] = (  # what a question says, what the row that answers it looks like
-    (r"\b(when|date|day|deadline|until|issued|born|expir|year|month)", r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\b(1[5-9]|20)\d\d\b|\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"),
+    (
+        r"\b(when|date|day|deadline|until|issued|born|expir|year|month)",
+        r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}|\b(1[5-9]|20)\d\d\b|\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+    ),
     (r"\b(when|time|hour|open|start|begin|leave|arrive|depart|clos)", r"\b\d{1,2}[:.]\d\d\b|\b\d{1,2} ?[ap]\.?m\b"),
-    (r"\b(how much|cost|price|pay|paid|total|amount|fee|expensive|sum|charge|tax|money|discount)", r"[$€£¥]|\b(usd|eur|chf|gbp)\b|\d[.,]\d\d\b"),
+    (
+        r"\b(how much|cost|price|pay|paid|total|amount|fee|expensive|sum|charge|tax|money|discount)",
+        r"[$€£¥]|\b(usd|eur|chf|gbp)\b|\d[.,]\d\d\b",
+    ),
     (r"\b(phone|call|telephone|number|fax|reach|hotline|mobile)", r"\+?\d[\d ()/.-]{6,}\d"),
     (r"\b(e-?mail|write|contact)", r"@"),
     (r"\b(web|url|site|online|internet|link|address)", r"www|https?:|\.(com|org|net|edu|gov|de|io|info)\b"),
-    (r"\b(how many|how old|how long|how far|how tall|how large|how big|how high|number|count|page|percent|share|version|figure|chapter|section)", r"\d"),
+    (
+        r"\b(how many|how old|how long|how far|how tall|how large|how big|how high|number|count|page|percent|share|version|figure|chapter|section)",
+        r"\d",
+    ),
     (r"\b(who|whom|whose|author|name|signed|written by)", r"\b[A-Z][a-z]+\.? [A-Z]"),
     (r"\b(percent|percentage|share|rate)", r"%"),
 )
@@ -108,7 +115,9 @@ def _words(text: str) -> list[str]:
 def _match(word: str, related: frozenset[str], words: set[str], glued: str) -> float:
     if word in words:
         return 1.0
-    if len(word) >= 4 and any(w[: max(4, len(word) - 3)] == word[: max(4, len(word) - 3)] for w in words if len(w) >= 4):
+    if len(word) >= 4 and any(
+        w[: max(4, len(word) - 3)] == word[: max(4, len(word) - 3)] for w in words if len(w) >= 4
+    ):
         return 0.8
     if len(word) >= 5 and word in glued:
         return 0.7

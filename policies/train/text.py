@@ -15,10 +15,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from policies.base_lm import NAME
 from policies.config import SPECIAL_TOKENS
 from policies.data.text_samples import Tree, make_trees
 from policies.text.protocol import Protocol
@@ -38,12 +40,12 @@ class TextModel(nn.Module):
         from transformers import AutoModelForCausalLM
 
         # eager attention: with a mask its plain matrix products are twice as fast on a CPU as the fused kernel
-        lm = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, attn_implementation="eager")
+        lm: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, attn_implementation="eager")
         self.old = lm.get_input_embeddings().weight.shape[0]
         mean = lm.get_input_embeddings().weight.detach().float().mean(0)
         rows = mean + 0.02 * torch.randn(len(SPECIAL_TOKENS), len(mean), generator=torch.Generator().manual_seed(0))
         if init:
-            self.lm = PeftModel.from_pretrained(lm, init, is_trainable=True, autocast_adapter_dtype=False)
+            self.lm: Any = PeftModel.from_pretrained(lm, init, is_trainable=True, autocast_adapter_dtype=False)
             rows = load_file(init / "token_rows.safetensors")["rows"].float()
         else:
             config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=TARGETS, task_type="CAUSAL_LM")
@@ -57,7 +59,9 @@ class TextModel(nn.Module):
         embeds = nn.functional.embedding(batch.input_ids.clamp(max=self.old - 1), embedding)
         embeds = torch.where(new[..., None], self.rows[(batch.input_ids - self.old).clamp(min=0)], embeds)
         mask = torch.zeros(batch.mask.shape, dtype=embeds.dtype, device=embeds.device).masked_fill_(~batch.mask, -1e30)
-        hidden = self.lm.base_model.model.model(inputs_embeds=embeds, attention_mask=mask, position_ids=batch.position_ids, use_cache=False).last_hidden_state
+        hidden = self.lm.base_model.model.model(
+            inputs_embeds=embeds, attention_mask=mask, position_ids=batch.position_ids, use_cache=False
+        ).last_hidden_state
         wanted = batch.labels >= 0
         picked = hidden[wanted]
         logits = torch.cat([picked @ embedding.T.to(picked.dtype), picked @ self.rows.T.to(picked.dtype)], -1)
@@ -71,6 +75,10 @@ class TextModel(nn.Module):
         adapter = folder / "adapter_model.safetensors"
         save_file({name: tensor.to(torch.bfloat16) for name, tensor in load_file(adapter).items()}, adapter)
         save_file({"rows": self.rows.detach().to(torch.bfloat16)}, folder / "token_rows.safetensors")
+        settings = folder / "adapter_config.json"
+        settings.write_text(settings.read_text().replace(self.lm.peft_config["default"].base_model_name_or_path, NAME))
+        for file in (adapter, folder / "token_rows.safetensors"):
+            file.chmod(0o644)
         (folder / "README.md").unlink(missing_ok=True)
 
 
@@ -99,7 +107,11 @@ def stream(first: int, base: Path, readings: Path | None, workers: int = 1) -> I
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(maxsize=256)
     for worker in range(workers):
-        context.Process(target=_produce, args=(worker, workers, first, str(base), str(readings) if readings else None, queue), daemon=True).start()
+        context.Process(
+            target=_produce,
+            args=(worker, workers, first, str(base), str(readings) if readings else None, queue),
+            daemon=True,
+        ).start()
     while True:
         yield queue.get()
 
@@ -112,7 +124,9 @@ def load_tokenizer(base: Path):
     return tokenizer
 
 
-def train(base: Path, out: Path, minutes: float, seed: int, rate: float, tokens: int, init: Path | None, readings: Path | None) -> dict:
+def train(
+    base: Path, out: Path, minutes: float, seed: int, rate: float, tokens: int, init: Path | None, readings: Path | None
+) -> dict:
     """Train for `minutes` of wall time with a warm-up and cosine schedule over time; returns what was measured."""
     torch.manual_seed(seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -135,7 +149,9 @@ def train(base: Path, out: Path, minutes: float, seed: int, rate: float, tokens:
         batch = Batch(*(getattr(batch, name).to(device) for name in ("input_ids", "position_ids", "labels", "mask")))
         loss = model(batch)
         if not torch.isfinite(loss):
-            raise RuntimeError(f"loss is {loss.item()} at step {steps}; go on from the last checkpoint with --init {out} and a lower --rate")
+            raise RuntimeError(
+                f"loss is {loss.item()} at step {steps}; go on from the last checkpoint with --init {out} and a lower --rate"
+            )
         model.zero_grad(set_to_none=True)
         loss.backward()
         for master, parameter in zip(masters, parameters, strict=True):
@@ -150,12 +166,23 @@ def train(base: Path, out: Path, minutes: float, seed: int, rate: float, tokens:
         if steps % 10 == 0:
             mean = sum(losses[-10:]) / 10
             curve.append((round((time.time() - started) / 60, 2), round(mean, 4)))
-            print(f"step {steps} minute {curve[-1][0]:.1f} loss {mean:.4f} {seen / (time.time() - started):.0f} tokens/s", flush=True)
+            print(
+                f"step {steps} minute {curve[-1][0]:.1f} loss {mean:.4f} {seen / (time.time() - started):.0f} tokens/s",
+                flush=True,
+            )
         if time.time() - saved > 300:
             model.save(out)
             saved = time.time()
     model.save(out)
-    result = {"command": " ".join(sys.argv), "seed": seed, "steps": steps, "tokens": seen, "minutes": round((time.time() - started) / 60, 1), "device": device, "curve": curve}
+    result = {
+        "command": " ".join(sys.argv),
+        "seed": seed,
+        "steps": steps,
+        "tokens": seen,
+        "minutes": round((time.time() - started) / 60, 1),
+        "device": device,
+        "curve": curve,
+    }
     (out / "training.json").write_text(json.dumps(result))
     return result
 

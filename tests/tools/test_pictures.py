@@ -99,7 +99,9 @@ def test_exif_orientation_is_applied_before_and_after_decoding(kind, orientation
     assert difference[10:, 18:].max() < 30
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "LA", "PA", "La", "RGBa", "RGBX"])
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "LA", "PA", "La", "RGBa", "RGBX"]
+)
 def test_every_mode_becomes_rgb(mode):
     through = {"LAB": "RGB", "La": "LA", "PA": "P", "RGBa": "RGBA"}.get(mode, mode)
     image = halves("RGB", "white", "black").convert(through)
@@ -154,7 +156,9 @@ def test_transparency_becomes_white(mode):
 
 
 def test_first_frame_of_an_animation():
-    data = encoded(Image.new("RGB", (9, 9), "red"), "GIF", save_all=True, append_images=[Image.new("RGB", (9, 9), "blue")])
+    data = encoded(
+        Image.new("RGB", (9, 9), "red"), "GIF", save_all=True, append_images=[Image.new("RGB", (9, 9), "blue")]
+    )
     assert Picture.open(data).array()[4, 4].tolist() == [255, 0, 0]
 
 
@@ -204,7 +208,9 @@ def png_header(width: int, height: int) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    )
 
 
 def test_huge_header_is_refused_before_decoding():

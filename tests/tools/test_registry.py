@@ -7,7 +7,7 @@ from PIL import Image
 
 from tools import Call, ExpertError, P2GError, Picture, Runner, Tool, UsageError, available_tools, load_tools
 
-GOOD = '''
+GOOD = """
 from tools import Region, Tool
 
 class Corner(Tool):
@@ -19,10 +19,10 @@ class Corner(Tool):
 
     def __call__(self, picture, args):
         return [Region(box=(0, 0, self.size, self.size), label="corner")]
-'''
+"""
 
 
-@pytest.fixture()
+@pytest.fixture
 def install(tmp_path, monkeypatch):
     """Installs a distribution the way pip does: modules and a dist-info folder on the path."""
 

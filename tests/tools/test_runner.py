@@ -40,7 +40,7 @@ def tool(body, name="other", **more):
     return type("Other", (Tool,), members)()
 
 
-@pytest.fixture()
+@pytest.fixture
 def picture():
     return Picture.open(Image.new("RGB", (100, 80)))
 

@@ -88,7 +88,11 @@ def test_small_pictures_are_seen_once():
 
 def test_best_score_first_and_boxes_inside():
     def detect(part):
-        return [Detection((-50, -50, 20, 20), 0.2, "a"), Detection((60, 60, 999, 999), 0.8, "a"), Detection((500, 0, 600, 9), 1, "a")]
+        return [
+            Detection((-50, -50, 20, 20), 0.2, "a"),
+            Detection((60, 60, 999, 999), 0.8, "a"),
+            Detection((500, 0, 600, 9), 1, "a"),
+        ]
 
     found = detect_sliced((100, 100), detect, side=200, overlap=0)
     assert [item.box for item in found] == [(60, 60, 100, 100), (0, 0, 20, 20)]

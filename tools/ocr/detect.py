@@ -16,7 +16,8 @@ from tools.ocr.lines import clockwise, hull, sides
 from tools.slicing import Detection, Slice, merge_groups, slices
 
 COARSE = 1280  # longer side of the first pass, pixels
-SMALL = 12.0  # a line this low in the first pass is looked at again, pixels
+SMALL = 14.0  # lines lower than this in the first pass are looked at again (letters of 8 pixels give 13), pixels
+SMALL_SHRUNK = 32.0  # the same when the first pass saw less than half size: signs and labels melt into their frames
 SLICE, OVERLAP = 1280, 192  # of the second pass, pixels
 MOST_PIXELS = 36e6  # the second pass works on a picture shrunk to this
 BLOCK = 32  # grid on which the second pass chooses its places, pixels
@@ -35,7 +36,8 @@ def find_text(image: np.ndarray, quads: Quads) -> list[np.ndarray]:
     coarse = list(_at_scale(image, small, quads))
     if small > 0.9:
         return coarse
-    good = np.array([min(sides(quad)) * small >= SMALL for quad in coarse], dtype=bool)
+    lowest = (SMALL if small >= 0.5 else SMALL_SHRUNK) / small
+    good = [min(sides(quad)) >= lowest for quad in coarse]
     trusted = [quad for quad, ok in zip(coarse, good, strict=True) if ok]
     doubtful = [quad for quad, ok in zip(coarse, good, strict=True) if not ok]
     fine = _second_pass(image, trusted, doubtful, quads)
@@ -102,7 +104,8 @@ def _may_hold_text(image: np.ndarray) -> np.ndarray:
 
     height, width = image.shape[:2]
     grid = -(-width // BLOCK), -(-height // BLOCK)
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # averages the grain of photographs
+    grey = cv2.cvtColor(half, cv2.COLOR_BGR2GRAY)
     across, along = (
         cv2.resize(cv2.convertScaleAbs(cv2.Sobel(grey, cv2.CV_16S, dx, 1 - dx)), grid, interpolation=cv2.INTER_AREA)
         for dx in (1, 0)

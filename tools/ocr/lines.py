@@ -44,6 +44,11 @@ def sides(quad: np.ndarray) -> tuple[float, float]:
     return float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0]))
 
 
+def sense(lines: list[Line]) -> float:
+    """How much was read: characters, weighted by how far their score exceeds that of guesses."""
+    return sum(len(line.text) * max(0.0, line.score - 0.5) for line in lines)
+
+
 def clockwise(points: np.ndarray) -> np.ndarray:
     """Four corners in clockwise order (y down) from the one nearest to the top left."""
     around = points - points.mean(axis=0)

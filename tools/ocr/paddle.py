@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tools.errors import ExpertError
-from tools.ocr.lines import Line, clockwise, sides
+from tools.ocr.lines import Line, clockwise, sense, sides
 from tools.ocr.rapid import STANDING, tidy, weights
 
 CLEAR = 0.80  # mean score, weighted by length, below which the page is read again, turned
@@ -72,7 +72,7 @@ class PaddleEngine:
             for turns in (1, 3) if standing else (2,):
                 turned = self._predict(np.rot90(image, turns))
                 lines = [_turned_back(line, image.shape[:2], turns) for line in turned]
-                best = max(best, lines, key=_sense)
+                best = max(best, lines, key=sense)
         return best
 
     def _predict(self, image: np.ndarray) -> list[Line]:
@@ -136,8 +136,3 @@ def _turned_back(line: Line, shape: tuple[int, ...], turns: int) -> Line:
 
 def _clarity(lines: list[Line]) -> float:
     return sum(line.score * len(line.text) for line in lines) / max(1, sum(len(line.text) for line in lines))
-
-
-def _sense(lines: list[Line]) -> float:
-    """Characters read, weighted by how much their score exceeds that of guesses."""
-    return sum(len(line.text) * max(0.0, line.score - 0.5) for line in lines)

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tools.errors import ExpertError
-from tools.ocr.detect import find_text
-from tools.ocr.lines import Line, sides
+from tools.ocr.detect import COARSE, find_text
+from tools.ocr.lines import Line, sense, sides
 
 HEIGHT, MIN_WIDTH = 48, 160  # what the recogniser takes, pixels
 STRIDE = 32  # sides of the detector's input are multiples of this, pixels
 STANDING = 1.5  # a line is standing when it is this many times as high as wide
-CLEAR = 0.85  # below this score a line is also read turned by 180 degrees
+CLEAR = 0.85  # below this score a line is read again, turned by 180 degrees, and then looked at more closely
+MARGIN = 16  # pixels around such a line
 
 
 class RapidEngine:
@@ -57,7 +59,26 @@ class RapidEngine:
         self._characters = ["", *alphabet.splitlines(), " "]  # 0 is the blank of CTC
 
     def read(self, image: np.ndarray) -> list[Line]:
+        """Lines of `image`; what reads badly on a large one, such as a label found as one with its frame, is looked at
+        again by itself."""
         bgr = np.ascontiguousarray(image[..., ::-1])
+        lines = self._read(bgr)
+        if max(bgr.shape) <= COARSE:
+            return lines
+        again = [self._closer(bgr, line) if line.score < CLEAR else [line] for line in lines]
+        return [line for part in again for line in part]
+
+    def _closer(self, bgr: np.ndarray, line: Line) -> list[Line]:
+        """The line, or what a look at its surroundings alone makes of it if that is more."""
+        x1, y1, x2, y2 = line.box
+        left, top = max(0, int(x1) - MARGIN), max(0, int(y1) - MARGIN)
+        part = bgr[top : int(y2) + MARGIN, left : int(x2) + MARGIN]
+        if max(part.shape) > COARSE:
+            return [line]
+        found = [replace(item, quad=item.quad + np.array([left, top])) for item in self._read(part)]
+        return max([line], found, key=sense)
+
+    def _read(self, bgr: np.ndarray) -> list[Line]:
         lines: list[Line] = []
         likely = {False: 0, True: 1}  # quarter turns that made the last (lying, standing) line legible
         for quad in find_text(bgr, self._quads):

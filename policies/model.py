@@ -7,6 +7,7 @@ after SEAL). Every assistant turn starts with `<|answer|>` or `<|call|>`: `p_cal
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -59,6 +60,7 @@ class P2GModel(PreTrainedModel, GenerationMixin):
         language_model: PreTrainedModel | None = None,
         vision_tower: PreTrainedModel | None = None,
     ):
+        config = copy.copy(config)  # the caller's keeps its parts
         if language_model is not None:
             config.text_config = language_model.config
         if vision_tower is not None:
@@ -87,8 +89,8 @@ class P2GModel(PreTrainedModel, GenerationMixin):
                 latents=config.resampler_latents,
                 ff=config.resampler_ff,
             )
-        for part in (language_model, vision_tower):
-            for module in part.modules() if part is not None else ():
+        for part, _ in given:
+            for module in part.modules():
                 module._is_hf_initialized = True  # type: ignore[assignment]  # or post_init draws its weights anew
         self.post_init()
         if language_model is not None and language_model.generation_config is not None:

@@ -1,4 +1,4 @@
-"""Loads the nano controller: the base LM from the cache, the LoRA and token rows of `policies/weights/nano` merged into it."""
+"""Loads the nano controller: the base LM from the cache with the LoRA and token rows of `policies/weights/nano`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Policy(BaseModel):
 
 
 def weights_path(name: str | Path) -> Path:
-    """A folder of `policies/weights` by name, or any folder. Raises `ControllerError` when there are no weights in it."""
+    """A folder of `policies/weights` by name, or any folder. Raises `ControllerError` when it holds no weights."""
     folder = WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name)
     if not (folder / "adapter_model.safetensors").is_file():
         here = ", ".join(path.name for path in sorted(WEIGHTS.glob("*/"))) or "none"

@@ -67,9 +67,7 @@ class Ground(Tool):
                 "IDEA-Research/grounding-dino-tiny or to a local folder"
             )
         if _is_path(self.model_name) and not (Path(self.model_name).expanduser() / "config.json").is_file():
-            return (
-                f"ground: {self.model_name} is not a folder with a checkpoint (config.json is missing); check the path"
-            )
+            return f"ground: {self.model_name} is not a folder with a checkpoint (no config.json); check the path"
         return None
 
     def cache_key(self) -> str:

@@ -1,8 +1,8 @@
 """Controller `p2g`: our own model speaking the native protocol (design §7), at the moment its text path.
 
-It decides with the probability of `<|call|>`, names an expert, and after the experts ran it answers from the text they read,
-copying it. It does not see the picture yet: what no expert reads it cannot know, and earlier turns of a conversation serve
-only through what was already read.
+It decides with the probability of `<|call|>`, names an expert, and after the experts ran it answers from the text
+they read, copying it. It does not see the picture yet: what no expert reads it cannot know, and earlier turns of a
+conversation serve only through what was already read.
 """
 
 from __future__ import annotations

@@ -79,7 +79,15 @@ class Page:
 def fonts() -> list[str]:
     """Font files for text in Latin script found on this machine, sorted by name."""
     found = [p for folder in FONT_FOLDERS for p in Path(folder).rglob("*.[to]tf")]
-    return sorted(str(p) for p in found if not any(word in p.name.lower() for word in UNSUITABLE))
+    names = sorted(str(p) for p in found if not any(word in p.name.lower() for word in UNSUITABLE))
+    return [name for name in names if _has_latin(name)]
+
+
+def _has_latin(name: str) -> bool:
+    """False for fonts of other scripts, which draw a box for every Latin letter."""
+    font = load_font(name, 24)
+    missing = bytes(font.getmask("\uffff"))
+    return all(bytes(font.getmask(char)) not in (missing, b"") for char in "Ag7é€")
 
 
 @functools.lru_cache(maxsize=512)

@@ -14,6 +14,8 @@ from policies.data.page import Line, Page, Question, Span, render
 from policies.data.reading import Reading, read_page
 from policies.data.values import Values
 
+LOST = 0.3  # share of a page's questions whose answers may be lost in reading
+
 
 def read_pages(count: int, seed: int, out: Path) -> int:
     """Append `count` pages from `seed` on to `out`, or what is left of them when it was interrupted; returns how many."""
@@ -41,7 +43,7 @@ def read_pages(count: int, seed: int, out: Path) -> int:
 
 
 def load(path: Path) -> list[tuple[Page, Reading]]:
-    """The pages with their readings."""
+    """The pages with their readings; a page of which the engine made little is left out."""
     out = []
     for text in path.read_text().splitlines():
         row = json.loads(text)
@@ -49,7 +51,9 @@ def load(path: Path) -> list[tuple[Page, Reading]]:
         page = Page(width, height, font=None)
         page.lines = [Line(line[0], tuple(line[1:])) for line in row["lines"]]
         page.questions = [Question(q, [Span(*s) for s in spans], kind) for q, kind, spans in row["questions"]]
-        out.append((page, read_page(page, [Line(line[0], tuple(line[1:])) for line in row["read"]])))
+        reading = read_page(page, [Line(line[0], tuple(line[1:])) for line in row["read"]])
+        if sum(spans is None for spans in reading.spans) < LOST * len(reading.spans):
+            out.append((page, reading))
     return out
 
 

@@ -77,16 +77,6 @@ _keys = _col("Keys|Shortcut|Key|Press", lambda v: v.pick(["Ctrl+", "Alt+", "Shif
 # fmt: on
 
 
-def _days():
-    state = {"i": 0}
-
-    def make(values: Values) -> str:
-        state["i"] += 1
-        return ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"][(state["i"] - 1) % 7]
-
-    return make
-
-
 def _option(v: Values) -> str:
     return v.pick(
         [
@@ -109,7 +99,7 @@ TABLES: tuple[Table, ...] = (
     _table("Price list|Our prices|Catalogue|Order|Menu|Items", "Item|Product|Article|Description|Goods|", V.product, _price, _qty, _code, _weight, _country),
     _table("Timetable|Departures|Arrivals|Bus lines", "Line|Train|Service|Flight|No.", lambda v: v.pick("ICE IC RE S RB Bus AB LH".split()) + " " + v.integer(1, 999), _time, _dest, _platform, _status, _hours),
     _table("Stops|Route|Calling at", "Stop|Station|Place", lambda v: v.fake.city(), _time, _platform, _size),
-    _table("Opening hours|Office hours|We are open", "Day||Weekday", _days(), _hours, _person, _room),
+    _table("Opening hours|Office hours|We are open", "Day||Weekday", V.weekday, _hours, _person, _room),
     _table("Programme|Schedule|Agenda|Sessions|Events|Calendar", "Session|Talk|Event|Topic|Title", V.title, _time, _room, _person, _date),
     _table("Exam timetable|Class schedule|Courses", "Course|Subject|Class", lambda v: v.pick("History Physics Algebra Biology Latin Drawing Chemistry Geography Music Economics Statistics Logic".split()) + v.pick(["", " I", " II", " " + v.integer(1, 12)]), _date, _time, _room, _person, _grade),
     _table("Nutrition facts|Nutrition|Average values", "|Nutrient|", lambda v: v.pick("fat,saturates,carbohydrate,sugars,fibre,protein,salt,sodium,calcium,iron,vitamin C,vitamin D,potassium,starch".split(",")), _per100, _percent),

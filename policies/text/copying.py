@@ -1,7 +1,8 @@
 """Decoding held to what was read: an answer is a run of tokens of the prompt's cells, or one of a few fixed words.
 
-At every step only tokens are allowed that continue some run of the read text from a word's start, and the end only at a
-word's end; so digits and names cannot be miscopied, and where the answer stands is known. Small beam, whole-answer scores.
+At every step only tokens are allowed that continue some run of the read text from a word's start, and the end only at
+a word's end; so digits and names cannot be miscopied, and where the answer stands is known. Small beam, whole-answer
+scores.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from policies.text.protocol import Context, to_text
 
 MAX_TOKENS = 48
 JOINERS = ".,:/-'’@_%"
+MARKS = " ,;:"  # left off at the ends of an answer
+PART = "\ufffd"  # what a token of some bytes of a letter decodes to: it counts as a letter
 
 
 @dataclass
 class Copied:
-    """An answer: `text`, the input lines it was copied from (empty: a fixed phrase), its probability, and its tokens."""
+    """An answer: `text`, the input lines it was copied from (none: a fixed phrase), its probability, and its tokens."""
 
     text: str
     lines: list[int]
@@ -33,8 +36,8 @@ class Copied:
 class CopySource:
     """The cells of a focus turn as one long tape of tokens with the places where an answer may start and stop.
 
-    An answer may run on from a cell into the next one, as wrapped text does. `phrases` are fixed token sequences allowed
-    besides, such as " not in the image".
+    An answer may run on from a cell into the next one, as wrapped text does. `phrases` are fixed token sequences
+    allowed besides, such as " not in the image".
     """
 
     def __init__(self, context: Context, tokenizer: PreTrainedTokenizerBase, phrases: Sequence[list[int]]) -> None:
@@ -43,13 +46,12 @@ class CopySource:
         self.starts: list[int] = []
         self.stops: set[int] = set()  # an answer may end after this position
         for line, _, ids in context.cells:
-            pieces = [to_text(tokenizer, [i]) for i in ids]
+            pieces = [to_text(tokenizer, [i]).replace(PART, "x") for i in ids]
             for k, token in enumerate(ids):
-                before = pieces[k - 1] if k else "\n"
-                after = pieces[k + 1] if k + 1 < len(ids) else " "
-                if _starts(before, pieces[k], pieces[k - 2] if k > 1 else "\n"):
+                around = ["\n", "\n", *pieces, " ", " "][k : k + 5]
+                if _starts(*around):
                     self.starts.append(len(self.tape))
-                if _stops(pieces[k], after, pieces[k + 2] if k + 2 < len(ids) else " "):
+                if _stops(*around):
                     self.stops.add(len(self.tape))
                 self.tape.append(token)
                 self.line_of.append(line)
@@ -82,28 +84,43 @@ class CopySource:
         return out, ends
 
 
-def _starts(before: str, piece: str, before_that: str) -> bool:
+def _starts(before_that: str, before: str, piece: str, after: str, after_that: str) -> bool:
     """A word starts here: after a space or a mark, but not inside a number, a time or an address.
 
     Numbers carry their space as a token of its own, and that token is where they start.
     """
     if not piece.strip():
         return True
-    if before == " ":
+    if not piece.strip(MARKS) or before == " " or _joined(before[-1:], piece, after[:1]):
         return False
     if piece[0].isspace():
         return True
     if piece[0].isalnum() and before[-1:].isalnum():
         return False
-    return not (before[-1:] in JOINERS and piece[0].isdigit() and before_that[-1:].isdigit())
+    if piece[0].isdigit() and before.strip() in ("-", "−", ".") and not before_that[-1:].isalnum():
+        return False  # the sign or the point of a number
+    return not (piece[0].isdigit() and before_that[-1:].isdigit() and _joined(before_that[-1:], before, piece[0]))
 
 
-def _stops(piece: str, after: str, after_that: str) -> bool:
+def _stops(before_that: str, before: str, piece: str, after: str, after_that: str) -> bool:
+    """A word ends here, and with it possibly an answer."""
+    if not piece.strip():
+        return False
     if after[:1].isspace():
         return True
     if piece[-1:].isalnum() and after[:1].isalnum():
         return False
-    return not (piece[-1:].isalnum() and after[:1] in JOINERS and len(after.strip()) == 1 and after_that[:1].isalnum())
+    return not (_joined(before[-1:], piece, after[:1]) or _joined(piece[-1:], after, after_that[:1]))
+
+
+def _joined(left: str, mark: str, right: str) -> bool:
+    """`mark` holds the characters beside it together, as in 12.50, 14:30, O'Neill or www.example."""
+    if len(mark) != 1 or mark not in JOINERS or not (left.isalnum() and right.isalnum()):
+        return False
+    if left.isdigit() and right.isdigit():
+        return True
+    sentence_ends = mark == "." and left.islower() and right.isupper()  # the space after it was not read
+    return mark not in ",:" and not sentence_ends
 
 
 @dataclass
@@ -148,10 +165,18 @@ def copy_answer(
         if best.done or all(beam.done for beam in beams):
             break
         logits = step([beam.tokens for beam in beams if not beam.done])
-    done = [beam for beam in beams if beam.done] or beams
-    best = done[0]
-    text = to_text(tokenizer, best.tokens).strip().strip(",;:").strip()
+    best = next((beam for beam in beams if beam.done), None) or _cut(beams[0], source)
+    text = to_text(tokenizer, best.tokens).strip(MARKS)
     return Copied(text, _lines(source, best), math.exp(best.score), best.tokens)
+
+
+def _cut(beam: _Beam, source: CopySource) -> _Beam:
+    """A beam that never ended, back to the last place where an answer may stop."""
+    for extra in range(len(beam.tokens)):
+        places = [place - extra for place in beam.places or () if place - extra in source.stops]
+        if places:
+            return _Beam(beam.tokens[: len(beam.tokens) - extra], places, beam.score, True)
+    return beam
 
 
 def _lines(source: CopySource, beam: _Beam) -> list[int]:

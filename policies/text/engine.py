@@ -1,8 +1,8 @@
 """Runs the text path: decide turn and answer turn on one `P2GModel`, with the common prefix encoded once.
 
-Prefixes (the experts at hand; a page's rows) stay as key-value caches, so a second question pays for its own tokens only. Free
-answers are held to what was read (`copying.py`); with options the likelihood of each option decides, on copies of one cache
-(after SEAL).
+Prefixes (the experts at hand; a page's rows) stay as key-value caches, so a second question pays for its own tokens
+only. Free answers are held to what was read (`copying.py`); with options the likelihood of each option decides, on
+copies of one cache (after SEAL).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class TextEngine:
         options: Sequence[str] | None,
         takes_args: set[str],
     ) -> str:
-        """The call, `expert: args`: the likeliest of the experts at hand, and for those in `takes_args` free arguments."""
+        """The call, `expert: args`: the likeliest expert at hand, and for those in `takes_args` free arguments."""
         prompt = [*self.protocol.question(question, options), self.protocol.call_id]
         logits, cache = self._ask(self.protocol.decide_prefix(experts, size), prompt)
         names = [f"{name}:" for name, _ in experts]
@@ -113,7 +113,7 @@ class TextEngine:
 
     @torch.inference_mode()
     def _ask(self, prefix: list[int], prompt: list[int]) -> tuple[Tensor, DynamicCache]:
-        """Logits `[V]` after prefix and prompt, and their cache; the prefix's own cache is kept for the next question."""
+        """Logits `[V]` after prefix and prompt, and their cache; the prefix's own is kept for the next question."""
         key = tuple(prefix)
         cached = 0
         if key in self._prefixes:

@@ -1,8 +1,9 @@
 """The native protocol as token ids: decide turn, focus turn of read rows, question, and the decision tokens.
 
-Everything that repeats comes first (system text, experts, rows of the page) and the question last, so that a second question
-on the same picture shares a prefix. Cell texts are encoded alone, each with its leading space, so that a copied answer is
-token for token a piece of the prompt. All text from images, experts and users is neutralised before it gets here.
+Everything that repeats comes first (system text, experts, rows of the page) and the question last, so that a second
+question on the same picture shares a prefix. Cell texts are encoded alone, each with its leading space, so that a
+copied answer is token for token a piece of the prompt. All text from images, experts and users is neutralised before
+it gets here.
 """
 
 from __future__ import annotations

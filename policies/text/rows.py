@@ -1,7 +1,8 @@
 """Read lines as rows of cells, so that tables and forms stay readable as text.
 
-Lines side by side share a row; every row carries its height on the page and every cell the middle of its column, both in
-hundredths. Cells of one column carry the same number whatever their own width, so that a cell can be matched with its head.
+Lines side by side share a row; every row carries its height on the page and every cell the middle of its column, both
+in hundredths. Cells of one column carry the same number whatever their own width, so that a cell can be matched with
+its head.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class ReadLine(Protocol):
 
 @dataclass
 class Cell:
-    """One line of text; `line` is its number in the input, `column` the middle of its column in hundredths of the width."""
+    """One line of text: `line` is its number in the input, `column` the middle of its column in hundredths."""
 
     line: int
     text: str
@@ -54,8 +55,8 @@ class Row:
 def to_rows(lines: Sequence[ReadLine], size: tuple[float, float]) -> list[Row]:
     """Rows of `lines`, which come in reading order, on a picture of `size` (width, height) in pixels.
 
-    A line continues the row before it when it overlaps that row's last cell by half of the lower one's height and starts
-    right of its middle; empty lines are left out.
+    A line continues the row before it when it overlaps that row's last cell by half of the lower one's height and
+    starts right of its middle; empty lines are left out.
     """
     width, height = size
     rows: list[Row] = []

@@ -1,8 +1,10 @@
-"""Choose the rows that bear on a question, with their neighbours, so that a page of hundreds of lines fits a small prompt.
+"""Choose the rows that bear on a question, with their neighbours, so that a page of hundreds of lines fits a small
+prompt.
 
 Plain lexical retrieval made for noisy reading: rare words of the question count most, words match by stem or inside
-run-together text, and a row that holds the kind of value asked for (a date, a price, a number to call) gets a bonus. Around
-each chosen row come its neighbours and the head of its table; the first and the largest rows of the page always come.
+run-together text, and a row that holds the kind of value asked for (a date, a price, a number to call) gets a bonus.
+Around each chosen row come its neighbours and the head of its table; the first and the largest rows of the page
+always come.
 """
 
 from __future__ import annotations
@@ -13,8 +15,12 @@ from collections.abc import Callable, Sequence
 
 from policies.text.rows import Row, runs
 
-STOP = frozenset(
-    ["a", "an", "and", "are", "at", "be", "by", "can", "do", "does", "did", "for", "from", "give", "given", "has", "have", "he", "how", "i", "in", "is", "it", "its", "me", "of", "on", "or", "please", "s", "she", "shown", "that", "the", "their", "there", "these", "they", "this", "to", "was", "were", "what", "when", "where", "which", "who", "whom", "whose", "will", "with", "would", "you", "your", "find", "tell", "image", "picture", "page", "document", "say", "says", "written", "stated", "listed", "here", "many", "much", "long", "name"]
+STOP = frozenset(  # words of questions that point at nothing on a page
+    (  # noqa: SIM905
+        "a an and are at be by can do does did for from give given has have he how i in is it its me of on or please s "
+        "she shown that the their there these they this to was were what when where which who whom whose will with "
+        "would you your find tell image picture page document say says written stated listed here many much long name"
+    ).split()
 )
 KINDS: tuple[tuple[str, str], ...] = (  # what a question says, what the row that answers it looks like
     (
@@ -30,7 +36,8 @@ KINDS: tuple[tuple[str, str], ...] = (  # what a question says, what the row tha
     (r"\b(e-?mail|write|contact)", r"@"),
     (r"\b(web|url|site|online|internet|link|address)", r"www|https?:|\.(com|org|net|edu|gov|de|io|info)\b"),
     (
-        r"\b(how many|how old|how long|how far|how tall|how large|how big|how high|number|count|page|percent|share|version|figure|chapter|section)",
+        r"\b(how (many|old|long|far|tall|large|big|high)|number|count|page|percent|share|version)"
+        r"|\b(figure|chapter|section)",
         r"\d",
     ),
     (r"\b(who|whom|whose|author|name|signed|written by)", r"\b[A-Z][a-z]+\.? [A-Z]"),
@@ -39,13 +46,34 @@ KINDS: tuple[tuple[str, str], ...] = (  # what a question says, what the row tha
 RELATED: tuple[frozenset[str], ...] = tuple(
     frozenset(words.split())
     for words in (
-        "pay paid payable due total amount balance sum", "cost price fee charge rate", "phone call telephone tel mobile fax", "email mail write contact",
-        "website web url online internet www http", "author written wrote by editor", "publish published publisher press", "expire expires expiry valid best before use",
-        "weigh weight heavy mass net", "born birth birthday", "signed signature sincerely", "customer client bill buyer", "start starts begin begins opening opens from",
-        "end ends until close closes closing", "leave leaves depart departs departure", "arrive arrives arrival", "where location place venue address room", "released release version",
-        "job occupation profession position work", "founded established since", "maximum max highest", "minimum min lowest", "licence license licensed", "default value", "shortcut key keys press", "made make manufactured produced origin",
+        "pay paid payable due total amount balance sum",
+        "cost price fee charge rate",
+        "phone call telephone tel mobile fax",
+        "email mail write contact",
+        "website web url online internet www http",
+        "author written wrote by editor",
+        "publish published publisher press",
+        "expire expires expiry valid best before use",
+        "weigh weight heavy mass net",
+        "born birth birthday",
+        "signed signature sincerely",
+        "customer client bill buyer",
+        "start starts begin begins opening opens from",
+        "end ends until close closes closing",
+        "leave leaves depart departs departure",
+        "arrive arrives arrival",
+        "where location place venue address room",
+        "released release version",
+        "job occupation profession position work",
+        "founded established since",
+        "maximum max highest",
+        "minimum min lowest",
+        "licence license licensed",
+        "default value",
+        "shortcut key keys press",
+        "made make manufactured produced origin",
     )
-)  # fmt: skip
+)
 
 
 def select_rows(rows: Sequence[Row], question: str, cost: Callable[[Row], int], budget: int) -> list[int]:

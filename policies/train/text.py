@@ -1,8 +1,8 @@
 """Train the text path: a LoRA on the base LM, and the rows of the decision tokens, on generated document questions.
 
-`python -m policies.train.text --minutes 60 --out runs/text` streams pages (`policies/data/documents.py`) into trees and trains
-on two CPU cores in bf16, or on a GPU if there is one. `--init DIR` goes on from saved weights; a checkpoint is written
-every five minutes, and at the end metrics and the command that made them.
+`python -m policies.train.text --minutes 60 --out runs/text` streams pages (`policies/data/documents.py`) into trees
+and trains on two CPU cores in bf16, or on a GPU if there is one. `--init DIR` goes on from saved weights; a
+checkpoint is written every five minutes, and at the end metrics and the command that made them.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def train(
         loss = model(batch)
         if not torch.isfinite(loss):
             raise RuntimeError(
-                f"loss is {loss.item()} at step {steps}; go on from the last checkpoint with --init {out} and a lower --rate"
+                f"loss is {loss.item()} at step {steps}: go on with --init {out} and a lower --rate"
             )
         model.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,7 +1,7 @@
 """Batches of training trees: branches see their prefix and themselves, never each other.
 
-A tree of prefix P and branches B1..Bn becomes one row of tokens with an attention mask and position ids such that every branch
-continues P directly; so each branch gets exactly the logits it would get alone (tests show it).
+A tree of prefix P and branches B1..Bn becomes one row of tokens with an attention mask and position ids such that
+every branch continues P directly; so each branch gets exactly the logits it would get alone (tests show it).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from policies.data.text_samples import Tree
 
 @dataclass
 class Batch:
-    """`input_ids`, `position_ids`, `labels` are `[B, T]` (labels already shifted; -100 where no loss); `mask` `[B, 1, T, T]` bool."""
+    """`input_ids`, `position_ids`, `labels` `[B, T]` (shifted already; -100: no loss); `mask` `[B, 1, T, T]`, bool."""
 
     input_ids: Tensor
     position_ids: Tensor

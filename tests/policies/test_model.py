@@ -438,3 +438,23 @@ def test_started_from_llava_it_computes_what_llava_computes():
     ).logits
     torch.testing.assert_close(model(**inputs).logits, expected)
     assert not any(parameter.is_meta for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@torch.no_grad()
+def test_a_given_language_model_keeps_its_attention_and_stays_causal(tmp_path, attention):
+    """The base class unsets the attention of its parts, and attention without a name sees the tokens to come."""
+    torch.manual_seed(0)
+    LlamaForCausalLM(text_config()).save_pretrained(tmp_path)
+    lm = AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation=attention).eval()
+    ids = torch.randint(0, 64, (2, 11))
+    expected = lm(ids).logits
+    config = P2GConfig(text_config=lm.config)
+    before, own = config.to_dict(), config.text_config
+    model = P2GModel(config, language_model=lm).eval()
+    assert lm.config._attn_implementation == attention
+    assert all(layer.self_attn.config._attn_implementation == attention for layer in lm.model.layers)
+    torch.testing.assert_close(model(input_ids=ids).logits, expected, rtol=0, atol=0)
+    torch.testing.assert_close(model(input_ids=ids[:, :6]).logits, expected[:, :6], rtol=1e-5, atol=1e-5)
+    assert config.to_dict() == before
+    assert config.text_config is own

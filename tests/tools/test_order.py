@@ -31,7 +31,11 @@ PAGES = {
     "columns of different length": prose(50, 100, 12) + prose(550, 100, 5),
     "columns with their lines out of step": prose(50, 100, 12) + prose(550, 113, 12),
     "title, columns, footer": TITLE + prose(50, 100, 12) + prose(550, 100, 12) + FOOTER,
-    "two blocks of columns": prose(50, 50, 5) + prose(550, 50, 5) + [line(50, 220, 900)] + prose(50, 270, 6) + prose(550, 270, 6),
+    "two blocks of columns": prose(50, 50, 5)
+    + prose(550, 50, 5)
+    + [line(50, 220, 900)]
+    + prose(50, 270, 6)
+    + prose(550, 270, 6),
     "table": [line(x, 100 + 40 * row, 90) for row in range(10) for x in (50, 350, 650)],
     "table of two columns": [line(x, 100 + 40 * row, w) for row in range(10) for x, w in ((50, 200), (800, 80))],
     "table with empty cells": [line(x, 100 + 40 * r, 90) for r in range(8) for x in (50, 350, 650) if (r * 3 + x) % 4],

@@ -1,8 +1,6 @@
 """PaddleOCR's own pipeline on the weights of the rapidocr wheel, run for real where paddleocr is installed."""
 
-import importlib.util
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -11,15 +9,11 @@ from tools import Call, Picture, Runner
 from tools.ocr.paddle import PaddleEngine
 from tools.read import Read
 
-_spec = importlib.util.spec_from_file_location("ocr_pages", Path(__file__).with_name("pages.py"))
-pages = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(pages)
-
 needs_paddle = pytest.mark.skipif(find_spec("paddleocr") is None, reason="paddleocr is not installed (p2g[paddle])")
 
 
 @pytest.mark.skipif(find_spec("paddleocr") is not None, reason="paddleocr is installed")
-def test_without_paddleocr_the_engine_says_how_to_get_it():
+def test_without_paddleocr_the_engine_says_how_to_get_it(pages):
     result = Runner([Read(engine="paddleocr")]).run(Picture.open(pages.page()), [Call(expert="read")])[0]
     assert "pip install 'p2g[paddle]'" in result.error
 
@@ -42,14 +36,16 @@ def read(runner, image):
 
 
 @needs_paddle
-@pytest.mark.parametrize("turn", [None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270])
-def test_pages_are_read_exactly_whichever_way_up(runner, turn):
+@pytest.mark.parametrize(
+    "turn", [None, Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270]
+)
+def test_pages_are_read_exactly_whichever_way_up(runner, turn, pages):
     image = pages.page() if turn is None else pages.page().transpose(turn)
     assert [region.text for region in read(runner, image)] == pages.LINES
 
 
 @needs_paddle
-def test_both_engines_agree_on_text_and_places(runner):
+def test_both_engines_agree_on_text_and_places(runner, pages):
     ours = Runner([Read(threads=2)]).run(Picture.open(pages.page()), [Call(expert="read")])[0].regions
     theirs = read(runner, pages.page())
     assert [region.text for region in ours] == [region.text for region in theirs]

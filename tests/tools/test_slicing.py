@@ -1,5 +1,7 @@
 """Slices cover every pixel; what they find comes back once, whole, in picture pixels."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def test_slices_cover_the_picture_and_overlap(size, side, overlap):
     assert covered.all()
     for axis in (0, 1):
         spans = sorted({(part[axis], part[axis + 2]) for part in parts})
-        for before, after in zip(spans, spans[1:], strict=False):
+        for before, after in pairwise(spans):
             assert before[1] - after[0] >= overlap
 
 

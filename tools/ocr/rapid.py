@@ -22,7 +22,9 @@ HEIGHT, MIN_WIDTH = 48, 160  # what the recogniser takes, pixels
 STRIDE = 32  # sides of the detector's input are multiples of this, pixels
 STANDING = 1.5  # a line is standing when it is this many times as high as wide
 CLEAR = 0.85  # below this score a line is read again, turned by 180 degrees, and then looked at more closely
+BETTER = 0.1  # by how much the score of a turned line must be higher, because "S 8" also reads as "8 S"
 MARGIN = 16  # pixels around such a line
+SPACE = 2.0  # the probability of a space is multiplied by this, as the recogniser drops more spaces than it invents
 
 
 class RapidEngine:
@@ -95,7 +97,7 @@ class RapidEngine:
         text, score = self._recognise(np.rot90(crop, turns))
         if score < CLEAR:
             other, other_score = self._recognise(np.rot90(crop, turns + 2))
-            if other_score > score and len(other) >= len(text) / 2:
+            if other_score > score + BETTER and len(other) >= len(text) / 2:
                 text, score, turns = other, other_score, (turns + 2) % 4
         return Line(np.roll(quad, -turns, axis=0), text, score), turns
 
@@ -121,10 +123,12 @@ class RapidEngine:
         batch[0, :, :, :wide] = pixels / 127.5 - 1.0
         probabilities = self._recogniser.run(None, {"x": batch})[0][0]
         best = probabilities.argmax(axis=1)
+        certain = probabilities.max(axis=1)
+        best[probabilities[:, -1] * SPACE > certain] = probabilities.shape[1] - 1
         new = (best != 0) & np.concatenate([[True], best[1:] != best[:-1]])  # CTC: repeats are one character
         if not new.any():
             return "", 0.0
-        score = float(probabilities[np.flatnonzero(new), best[new]].mean())
+        score = float(certain[new].mean())
         return tidy("".join(self._characters[index] for index in best[new])), min(1.0, max(0.0, score))
 
 

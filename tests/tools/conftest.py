@@ -1,5 +1,8 @@
-"""Rendered pages for the tests of OCR engines."""
+"""Rendered pages for the tests of OCR engines, as the fixture `pages`."""
 
+from types import SimpleNamespace
+
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 LINES = [
@@ -26,3 +29,8 @@ def page(size=(900, 500), texts=None, font_size=26, background="white", ink="bla
     for x, y, text in texts or [(60, 40 + 70 * i, text) for i, text in enumerate(LINES)]:
         draw.text((x, y), text, font=font(font_size), fill=ink)
     return image
+
+
+@pytest.fixture(scope="session")
+def pages() -> SimpleNamespace:
+    return SimpleNamespace(LINES=LINES, font=font, page=page)

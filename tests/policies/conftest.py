@@ -1,0 +1,64 @@
+"""A small real tokenizer and a tiny random model for the tests of the text path."""
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from policies.config import SPECIAL_TOKENS, P2GConfig
+from policies.model import P2GModel
+from policies.text.protocol import ABSENT, ANSWER, DECIDE, ROWS, Protocol
+
+CORPUS = [
+    f"{ANSWER} {ROWS} {DECIDE} {ABSENT} Question: Options:",
+    "Invoice number date total price amount due phone address name order customer street city company page title",
+    "the and of is in to for with which what where when who how many much does was were report energy museum river",
+    "Monday Tuesday Wednesday January March October kg ml cm EUR USD CHF www.example.com mail@example.org user system",
+]
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    """Byte-level BPE with one token a digit, chat marks and the special tokens, like the one of the base LM."""
+    tokenizer = Tokenizer(models.BPE())
+    digits, bytes_ = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, bytes_])
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=480, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(CORPUS * 4, trainer)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    fast.add_tokens(["<|im_start|>", "<|im_end|>", *SPECIAL_TOKENS], special_tokens=True)
+    return fast
+
+
+@pytest.fixture(scope="session")
+def protocol(tokenizer):
+    return Protocol(tokenizer)
+
+
+@pytest.fixture
+def tiny_lm(tokenizer):
+    """A random Llama whose logits differ clearly from token to token."""
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+    )
+    lm = LlamaForCausalLM(config).eval()
+    for parameter in lm.parameters():
+        parameter.data.mul_(4) if parameter.ndim > 1 else None
+    return lm
+
+
+@pytest.fixture
+def tiny_model(tiny_lm, tokenizer):
+    model = P2GModel(P2GConfig(text_config=tiny_lm.config), language_model=tiny_lm).eval()
+    model.add_special_tokens(tokenizer)
+    return model

@@ -1,0 +1,147 @@
+"""The engine on a tiny random model: caches save work and change nothing; options are scored by their likelihood."""
+
+import math
+
+import pytest
+import torch
+
+from policies.data.page import Line
+from policies.text.engine import KEPT_PREFIXES, TextEngine
+from policies.text.protocol import ABSENT
+from policies.text.rows import to_rows
+from policies.text.select import select_rows
+
+SIZE = (1000, 600)
+EXPERTS = [("read", "reads the text in the image"), ("ground", "finds objects by name")]
+LINES = [
+    Line(text, (50, 40 * i, 600, 40 * i + 20))
+    for i, text in enumerate(["Invoice 2041", "Date 12 March", "Total CHF 55.20", "Anna Smith", "Bern"])
+]
+OPTIONS = ["55.20", "Bern", "12 March", "Anna Smith"]
+
+
+@pytest.fixture
+def engine(tiny_model, tokenizer):
+    return TextEngine(tiny_model, tokenizer)
+
+
+def prefix_of(engine, question):
+    rows = to_rows(LINES, SIZE)
+    return engine.protocol.context(rows, select_rows(rows, question, engine.protocol.row_cost, 480)).ids
+
+
+@torch.no_grad()
+def logits_after(engine, ids):
+    return engine.model(input_ids=torch.tensor([ids])).logits[0, -1]
+
+
+@torch.no_grad()
+def test_logits_behind_a_cached_prefix_equal_those_without_a_cache(engine):
+    question = engine.protocol.question("What is the total?")
+    prefix = prefix_of(engine, "What is the total?")
+    for asked in (question, engine.protocol.question("Who?"), question):
+        logits, cache = engine._ask(prefix, asked)
+        torch.testing.assert_close(logits, logits_after(engine, [*prefix, *asked]), atol=1e-4, rtol=1e-4)
+        assert cache.get_seq_length() == len(prefix) + len(asked)
+
+
+@torch.no_grad()
+def test_a_prefix_that_shares_only_its_beginning_is_right_too(engine):
+    """Rows chosen for another question: the common part is taken over, the rest is computed."""
+    prefix, question = prefix_of(engine, ""), engine.protocol.question("Who?")
+    engine._ask(prefix, question)
+    engine.cost.cached = 0
+    other = [*prefix[: len(prefix) // 2], *engine.protocol.encode("\n99 @50 something else\n")]
+    logits, _ = engine._ask(other, question)
+    torch.testing.assert_close(logits, logits_after(engine, [*other, *question]), atol=1e-4, rtol=1e-4)
+    assert engine.cost.cached >= len(prefix) // 2
+    again, _ = engine._ask(prefix, question)  # the kept cache was not cut by its copy
+    torch.testing.assert_close(again, logits_after(engine, [*prefix, *question]), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [None, OPTIONS])
+def test_answers_are_the_same_with_and_without_kept_prefixes(engine, options):
+    questions = ["What is the total?", "Who?", "When?"]
+    warm = [engine.answer(LINES, SIZE, question, options) for question in questions]
+    cold = []
+    for question in questions:
+        engine._prefixes.clear()
+        cold.append(engine.answer(LINES, SIZE, question, options))
+    for one, other in zip(warm, cold, strict=True):
+        assert (one.text, one.choice, one.lines) == (other.text, other.choice, other.lines)
+        assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
+
+
+def test_a_second_question_on_the_same_rows_pays_for_its_own_tokens(engine):
+    engine.answer(LINES, SIZE, "What is the total?", None)
+    assert engine.cost.cached == 0
+    engine.cost = type(engine.cost)()
+    engine.answer(LINES, SIZE, "Who is it?", None)
+    prefix = prefix_of(engine, "Who is it?")
+    assert engine.cost.cached == len(prefix)
+    assert engine.cost.prompt == len(prefix) + len(engine.protocol.question("Who is it?")) + 1
+
+
+def test_deciding_and_calling_share_their_prefix(engine):
+    engine.p_call(EXPERTS, SIZE, "What is the total?", None)
+    first = engine.cost.prompt
+    engine.cost = type(engine.cost)()
+    text = engine.call(EXPERTS, SIZE, "What is the total?", None, set())
+    assert 0 < engine.cost.cached < first
+    assert text in ("read:", "ground:")
+
+
+def test_p_call_is_the_share_of_the_call_token(engine):
+    prompt = [*engine.protocol.decide_prefix(EXPERTS, SIZE), *engine.protocol.question("What is the total?", None)]
+    logits = logits_after(engine, prompt)
+    pair = logits[[engine.protocol.answer_id, engine.protocol.call_id]]
+    assert engine.p_call(EXPERTS, SIZE, "What is the total?", None) == pytest.approx(
+        float(pair.softmax(-1)[1]), abs=1e-4
+    )
+
+
+def test_options_are_scored_by_their_likelihood_with_the_end(engine):
+    """Against plain forward passes over prompt and option, one by one, without any cache."""
+    question = "Which one?"
+    prefix = prefix_of(engine, question)
+    prompt = [*prefix, *engine.protocol.question(question, OPTIONS), engine.protocol.answer_id]
+    scores = []
+    for option in OPTIONS:
+        ids = [*engine.protocol.encode(" " + option), engine.protocol.end_id]
+        with torch.no_grad():
+            logits = engine.model(input_ids=torch.tensor([[*prompt, *ids]])).logits[0].log_softmax(-1)
+        scores.append(sum(logits[len(prompt) - 1 + i, token].item() for i, token in enumerate(ids)))
+    reply = engine.answer(LINES, SIZE, question, OPTIONS)
+    best = max(range(len(OPTIONS)), key=scores.__getitem__)
+    assert (reply.choice, reply.text) == (best, OPTIONS[best])
+    total = sum(math.exp(score - scores[best]) for score in scores)
+    assert reply.confidence == pytest.approx(1 / total, abs=1e-3)
+
+
+def test_an_answer_is_copied_and_says_from_where(engine):
+    reply = engine.answer(LINES, SIZE, "What is the total?", None)
+    if reply.lines:
+        assert reply.text in " ".join(LINES[number].text for number in reply.lines)
+    else:
+        assert reply.text == ABSENT.strip()
+
+
+def test_nothing_read_means_not_in_the_image(engine):
+    for lines in ([], [Line("  ", (0, 0, 10, 10))]):
+        assert engine.answer(lines, SIZE, "What?", None).text == ABSENT.strip()
+
+
+def test_few_prefixes_are_kept(engine):
+    for number in range(KEPT_PREFIXES + 3):
+        engine.p_call([(f"expert{number}", "does something")], SIZE, "What?", None)
+    assert len(engine._prefixes) == KEPT_PREFIXES
+
+
+def test_free_text_ends_by_itself_or_at_the_limit(engine):
+    reply = engine.direct(EXPERTS, SIZE, "Hello?", None)
+    assert isinstance(reply.text, str)
+    assert 0 <= reply.confidence <= 1
+
+
+def test_the_engine_says_that_it_is_not_thread_safe():
+    assert "not thread-safe" in TextEngine.__doc__.lower()

@@ -6,7 +6,9 @@ LangGraph's own tools: they bring their own checkpointer and give the picture by
 
 from __future__ import annotations
 
+import asyncio
 import os
+from functools import cache
 from typing import Any
 
 from langgraph.graph import END, START, StateGraph
@@ -37,8 +39,16 @@ def build_graph(
     return graph.compile(checkpointer=checkpointer, name="p2g")
 
 
-def make_graph() -> Graph:
-    """The graph of the profile named in `P2G_PROFILE` (default `nano`), for `langgraph.json`."""
+async def make_graph() -> Graph:
+    """The graph of the profile named in `P2G_PROFILE` (default `nano`), for `langgraph.json`.
+
+    LangGraph's server calls this on its event loop, for every run: the graph is made in a thread, and only once.
+    """
+    return await asyncio.to_thread(_graph_of, os.environ.get("P2G_PROFILE") or "nano")
+
+
+@cache
+def _graph_of(profile: str) -> Graph:
     from agent.agent import Agent
 
-    return Agent.load(os.environ.get("P2G_PROFILE") or "nano").graph()
+    return Agent.load(profile).graph()

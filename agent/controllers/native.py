@@ -48,7 +48,8 @@ class NativeController:
         asked = self._asked(view)
         p_call = engine.p_call(*asked)
         threshold = policy.threshold if view.threshold is None else view.threshold
-        wanted = view.mode == "always" or (view.mode == "learned" and p_call >= threshold)
+        sure = p_call >= threshold and threshold < 1  # at 1 never, even when p_call rounds to it
+        wanted = view.mode == "always" or (view.mode == "learned" and sure)
         if wanted and view.experts:
             takes = {schema["name"] for schema in view.experts if schema["parameters"].get("required")}
             text = engine.call(*asked, takes)

@@ -149,9 +149,7 @@ def train(
         batch = Batch(*(getattr(batch, name).to(device) for name in ("input_ids", "position_ids", "labels", "mask")))
         loss = model(batch)
         if not torch.isfinite(loss):
-            raise RuntimeError(
-                f"loss is {loss.item()} at step {steps}: go on with --init {out} and a lower --rate"
-            )
+            raise RuntimeError(f"loss is {loss.item()} at step {steps}: go on with --init {out} and a lower --rate")
         model.zero_grad(set_to_none=True)
         loss.backward()
         for master, parameter in zip(masters, parameters, strict=True):

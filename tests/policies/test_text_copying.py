@@ -135,7 +135,9 @@ def test_the_span_the_model_favours_is_the_answer_with_its_line(wanted, line, pr
     assert copied.probability > 0.9
 
 
-@pytest.mark.parametrize("wanted", ["12", "03.2019", "250.50", "1,250", "1,", ".50", "12.", "nna", "Ann", "5 °C", "30", "75", "30", "anna."])
+@pytest.mark.parametrize(
+    "wanted", ["12", "03.2019", "250.50", "1,250", "1,", ".50", "12.", "nna", "Ann", "5 °C", "30", "75", "30", "anna."]
+)
 def test_a_part_of_a_word_or_number_is_not_given_however_much_it_is_favoured(wanted, protocol, tokenizer):
     """`12` out of `12.03.2019`, `5` out of `-5`, `75` out of `.75`."""
     source = source_of(PAGE, protocol, tokenizer)
@@ -176,7 +178,7 @@ def test_marks_around_an_answer_are_left_off(protocol, tokenizer):
 
 
 def test_beams_that_ended_are_kept_beside_longer_ones(protocol, tokenizer):
-    """"red" ends with probability 0.3; "blue sky" is likelier at first and then falls behind."""
+    """ "red" ends with probability 0.3; "blue sky" is likelier at first and then falls behind."""
     source = source_of(["red", "blue sky"], protocol, tokenizer)
     red, blue = protocol.encode(" red"), protocol.encode(" blue")
     assert red[0] != blue[0]

@@ -149,7 +149,7 @@ def test_a_dense_page_with_small_print(runner, pages):
     image = pages.page((2000, 1500), [(100, 60 + 58 * i, text) for i, text in enumerate(lines)], font_size=17)
     found = texts(read(runner, image))
     assert len(found) == 24
-    assert sum(text == line for text, line in zip(found, lines, strict=True)) >= 22
+    assert sum(a.replace(" ", "") == b.replace(" ", "") for a, b in zip(found, lines, strict=True)) >= 22
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 3), (31, 31), (5000, 8), (640, 480)])

@@ -58,19 +58,19 @@ class Agent:
     @classmethod
     def load(
         cls,
-        profile: str | Profile = "nano",
+        profile: str | os.PathLike[str] | Profile = "nano",
         *,
         checkpoint: str | os.PathLike[str] | None = None,
         **overrides: Any,
     ) -> Agent:
         """The agent of a profile, by name, file or object; `overrides` replace fields of the profile."""
-        from agent.profiles import load_profile
+        from agent.profiles import Profile, load_profile
 
-        settings = load_profile(profile) if isinstance(profile, str) else profile
+        settings = profile if isinstance(profile, Profile) else load_profile(os.fspath(profile))
         if unknown := sorted(set(overrides) - set(type(settings).model_fields)):
             raise UsageError(f"a profile has no {unknown[0]!r}: it has {', '.join(type(settings).model_fields)}")
         if overrides:
-            settings = type(settings).model_validate({**settings.model_dump(), **overrides})
+            settings = settings.replaced(overrides)
         return cls(
             settings.build_controller(),
             settings.build_runner(),
@@ -109,7 +109,8 @@ class Agent:
         """The events of one question as they happen; the last one is `Done`. Bad input raises before the first."""
         if mode not in get_args(Mode):
             raise UsageError(f"unknown mode {mode!r}: choose {', '.join(get_args(Mode))}")
-        if not isinstance(question, str) or isinstance(options, str):
+        strings = isinstance(options, list | None) and all(isinstance(option, str) for option in options or [])
+        if not (isinstance(question, str) and strings):
             raise UsageError("the question must be a string and the options a list of strings")
         asked = Question(question=question, options=options, mode=mode)
         asked.threshold = self.threshold if threshold is None else threshold

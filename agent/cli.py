@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -48,8 +48,11 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the console script; always leaves through `SystemExit`."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a character gets `?`, not a traceback
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (until the process ends)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a character that cannot be shown or read is `?`, not a traceback
             stream.reconfigure(errors="replace")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -59,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.environ.setdefault("TQDM_DISABLE", "1")
     try:
         code = app(args=None if argv is None else list(argv), prog_name="p2g", standalone_mode=False)
-        sys.stdout.flush()
+        _flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say
         sys.exit(141)
@@ -70,6 +73,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     if code == 130:
         print("p2g: interrupted", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _flush() -> None:
+    """Writes out what stdout still holds, so that a full disk is an error and not a silent loss."""
+    from tools.errors import UsageError
+
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
+        raise UsageError(f"the answer cannot be written to stdout: {error.strerror or error}") from error
 
 
 def report(error: Exception) -> int:
@@ -146,19 +162,19 @@ def ask(
             answer = agent.ask(picture, question, choices, **how, on_event=progress.event)
     asked = {"image": str(image), "sha256": picture.sha256, "question": question, "options": choices}
     asked |= {"profile": settings.name, **how}
+    if as_json:
+        print(cli_show.to_json({**asked, **answer.model_dump(mode="json", exclude={"trace"})}))
+    else:
+        cli_show.show_answer(answer, choices)
     if trace:
         steps = cli_show.to_json({**asked, **answer.model_dump(mode="json")})
-        _save(trace, lambda: trace.write_text(steps + "\n", encoding="utf-8"))
+        _save(trace, lambda: trace.write_text(steps + "\n", encoding="utf-8", errors="replace"))
     if evidence:
         from agent.evidence import draw_evidence
 
         drawn = draw_evidence(picture, answer.evidence, f"{question} {answer.text}", evidence_side)
         _save(evidence, lambda: drawn.save(evidence))
-    if as_json:
-        print(cli_show.to_json({**asked, **answer.model_dump(mode="json", exclude={"trace"})}))
-    else:
-        cli_show.show_answer(answer, choices)
-        if evidence and not quiet:
+        if not (quiet or as_json):
             print(f"p2g: evidence picture in {evidence}", file=sys.stderr)
 
 
@@ -200,11 +216,12 @@ def tools(profile: ProfileOption = "nano", as_json: JsonOption = False) -> None:
     """List the experts of a profile: what they do, their arguments, and whether they can run here."""
     from agent import cli_show
 
-    experts = _profile(profile).build_tools()
+    runner = _profile(profile).build_runner()
+    experts, lacking = list(runner.tools.values()), runner.unavailable()
     if as_json:
-        print(cli_show.to_json([{**tool.schema(), "unavailable": tool.unavailable()} for tool in experts]))
+        print(cli_show.to_json([{**tool.schema(), "unavailable": lacking.get(tool.name)} for tool in experts]))
     else:
-        cli_show.show_tools(experts)
+        cli_show.show_tools(experts, lacking)
 
 
 @app.command()
@@ -259,8 +276,9 @@ def fetch(quiet: QuietOption = False) -> None:
     from agent.profiles import p2g_home
     from policies.base_lm import ensure_base_lm
 
-    with redirect_stdout(sys.stderr), cli_show.Progress(quiet) as progress:
-        path = ensure_base_lm(p2g_home(), progress.say)
+    home = p2g_home()
+    with redirect_stdout(sys.stderr), cli_show.Progress(quiet) as progress, _writing(home):
+        path = ensure_base_lm(home, progress.say)
     print(path)
 
 
@@ -288,7 +306,8 @@ def _agent(settings: Profile, keep: bool = False) -> Agent:
 
     checkpoint = settings.home / "conversations.sqlite3" if keep else None
     if checkpoint:
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        with _writing(settings.home):
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
     agent = Agent.load(settings, checkpoint=checkpoint)
     if setup := getattr(agent.controller, "setup", None):
         setup()
@@ -325,8 +344,20 @@ def _save(path: Path, write: Callable[[], object]) -> None:
 
     try:
         write()
+    except (OSError, ValueError) as error:  # ValueError: the format cannot hold a picture of this size
+        raise UsageError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+@contextmanager
+def _writing(home: Path) -> Iterator[None]:
+    """Raises `UsageError` when the cache directory cannot be written."""
+    from tools.errors import UsageError
+
+    try:
+        yield
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise UsageError(f"cannot write to {home}: {reason}; set P2G_HOME to a folder you own") from error
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ class Progress:
 
 def read_question() -> str | None:
     """The next line of the user, None at the end of input or after /quit."""
+    if sys.stdin is None:  # closed by the caller
+        return None
     terminal = sys.stdin.isatty()
     if terminal:
         import readline  # noqa: F401  (line editing and history for input())
@@ -118,10 +120,11 @@ def show_answer(answer: Answer, options: Sequence[str] | None) -> None:
         console.print(_field("" if number else "cost"), Text(line, "dim"), sep="")
 
 
-def show_tools(experts: Sequence[Tool]) -> None:
+def show_tools(experts: Sequence[Tool], lacking: Mapping[str, str]) -> None:
+    """`lacking` says why experts cannot run here, by name."""
     table = _table("expert", "available", "arguments", "what it does")
     for tool in experts:
-        reason = tool.unavailable()
+        reason = lacking.get(tool.name)
         table.add_row(
             Text(tool.name, "bold"),
             Text("yes", "green") if reason is None else Text(f"no: {reason}", "yellow"),

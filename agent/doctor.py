@@ -109,18 +109,19 @@ def _experts(profile: Profile) -> Iterator[Check]:
     if any(isinstance(tables.get(name), dict) for name in broken):
         return  # the profile names a broken expert: it cannot make its experts at all
     try:
-        tools = profile.build_tools()
+        runner = profile.build_runner()
     except P2GError as error:
         yield Check(name="experts", ok=False, detail=str(error), fix="correct the profile's [experts] tables")
         return
-    for tool in tools:
+    lacking = runner.unavailable()
+    for tool in runner.tools.values():
         if experts.ground and tool.name == "ground":  # its model is checked above; none at all is the profile's choice
             if experts.ground.model is None:
                 yield Check(name="ground", ok=True, detail="not part of this profile (no model)")
             continue
         if tool.name == "read" and not all(check.ok for check in read):
             continue
-        lack = tool.unavailable()
+        lack = lacking.get(tool.name)
         yield Check(name=tool.name, ok=lack is None, detail=lack or "available")
 
 

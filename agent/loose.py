@@ -154,12 +154,12 @@ class Reader:
                 out.append(piece)
             elif char in closing and self._ends(at + 1):
                 self._spend(at - start)
-                return "".join(out), at + 1
+                return whole("".join(out)), at + 1
             else:
                 out.append(char)
                 at += 1
         self._spend(at - start)
-        return "".join(out).rstrip("}])\"' \t\r\n"), at
+        return whole("".join(out)).rstrip("}])\"' \t\r\n"), at
 
     def _ends(self, at: int) -> bool:
         """Whether a quote before `at` can end a string: the end, a newline or punctuation of the structure follows."""
@@ -190,6 +190,11 @@ class Reader:
         self.steps -= steps
         if self.steps < 0:
             raise Unreadable("too long")
+
+
+def whole(text: str) -> str:
+    """`text` with surrogate pairs (`\\ud83d\\ude00`) as the one character they mean, and single halves as `�`."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def scalar(word: str) -> Any:

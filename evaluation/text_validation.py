@@ -1,7 +1,8 @@
 """The text path on generated pages it was not trained on: right answers by kind of question, and the decision.
 
-`python -m evaluation.text_validation --pages 100` asks about pages with seeds from 90,000,000 on (training uses lower ones), read
-with simulated faults. It says how well the model learned its own task; real pages are harder (`evaluation.run_samples`).
+`python -m evaluation.text_validation --pages 100` asks about pages with seeds from 90,000,000 on (training uses lower
+ones), read with simulated faults. It says how well the model learned its own task; real pages are harder
+(`evaluation.run_samples`).
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def validate(pages: int, weights: str | Path, per_page: int = 4) -> dict[str, tu
         for number in rng.sample(asked, min(per_page, len(asked))):
             question, spans = page.questions[number], read.spans[number] or []
             gold = " ".join(read.lines[s.line].text[s.start : s.end] for s in spans) or ABSENT
-            reply = engine.answer(read.lines, (page.width, max(line.box[3] for line in read.lines)), question.text, None)
+            seen = (page.width, max(page.height, *(line.box[3] for line in read.lines), 0))
+            reply = engine.answer(read.lines, seen, question.text, None)
             count(question.kind if spans else "absent", exact_match(reply.text, gold, []))
         if page.questions:
             text = rng.choice(page.questions).text

@@ -76,11 +76,11 @@ class ChatController:
         logprobs: list[Any] = []
         for chunk in self._forms(view, "none", True, self._streamed):
             self._count(view, chunk)
-            for choice in chunk.get("choices") or []:
-                delta = choice.get("delta") or choice.get("message") or {}
-                piece = delta.get("content")
+            for choice in dicts(chunk.get("choices")):
+                delta = choice.get("delta") or choice.get("message")
+                piece = delta.get("content") if isinstance(delta, dict) else None
                 finish = choice.get("finish_reason") or finish
-                logprobs += (choice.get("logprobs") or {}).get("content") or []
+                logprobs += tokens_of(choice)
                 if isinstance(piece, str) and piece:
                     text += piece
                     emit(piece)
@@ -114,8 +114,8 @@ class ChatController:
 
     def _calls(self, reply: dict[str, Any], text: str, view: View) -> ParsedCalls:
         found = []
-        for call in reply["message"].get("tool_calls") or []:
-            function = call.get("function") if isinstance(call, dict) else None
+        for call in dicts(reply["message"].get("tool_calls")):
+            function = call.get("function")
             if isinstance(function, dict):
                 found.append((str(function.get("name") or ""), function.get("arguments")))
         if found:
@@ -203,7 +203,8 @@ class ChatController:
         usage = reply.get("usage")
         if not isinstance(usage, dict):
             return
-        details = usage.get("prompt_tokens_details") or {}
+        details = usage.get("prompt_tokens_details")
+        details = details if isinstance(details, dict) else {}
         view.usage += Usage(
             prompt_tokens=count(usage.get("prompt_tokens")),
             visual_tokens=count(details.get("image_tokens")),
@@ -224,21 +225,25 @@ def content_of(reply: dict[str, Any]) -> str:
     """The text of a message, whether it comes as a string or in parts."""
     content = reply["message"].get("content")
     if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+        return "".join(str(part.get("text") or "") for part in dicts(content))
     return content if isinstance(content, str) else ""
 
 
 def tokens_of(reply: dict[str, Any]) -> list[dict[str, Any]]:
     logprobs = reply.get("logprobs")
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    return [token for token in content if isinstance(token, dict)] if isinstance(content, list) else []
+    return dicts(logprobs.get("content")) if isinstance(logprobs, dict) else []
+
+
+def dicts(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list in a reply; servers put all kinds of things where lists of objects belong."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def p_call_of(reply: dict[str, Any], called: bool) -> float:
     """The probability that the reply begins with a call, from the first token's alternatives; else 1 or 0."""
     tokens = tokens_of(reply)
     mass = 0.0
-    for entry in (tokens[0].get("top_logprobs") or [tokens[0]]) if tokens else []:
+    for entry in (dicts(tokens[0].get("top_logprobs")) or [tokens[0]]) if tokens else []:
         token = str(entry.get("token") or "").strip()
         if token and isinstance(entry.get("logprob"), int | float) and any(m.startswith(token) for m in CALL_MARKS):
             mass += math.exp(min(0.0, entry["logprob"]))

@@ -110,7 +110,7 @@ class Server:
     def _object(self, text: str, kind: str) -> dict[str, Any]:
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             begin = self._clean(text)[:80]
@@ -155,7 +155,7 @@ class Server:
             value = json.loads(text)
             found = value.get("error", value) if isinstance(value, dict) else value
             message = found.get("message", found) if isinstance(found, dict) else found
-        except ValueError:
+        except (ValueError, RecursionError):
             message = text
         return self._clean(str(message))[:200]
 

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tools.errors import UsageError
 
@@ -160,6 +160,15 @@ class Profile(Settings):
     keep_results: bool = True
     home: Path = Field(default_factory=p2g_home)
 
+    @field_validator("home")
+    @classmethod
+    def _expanded(cls, home: Path) -> Path:
+        return home.expanduser()
+
+    def replaced(self, changes: dict[str, Any]) -> Profile:
+        """The same profile with other values in these fields. Raises `UsageError`."""
+        return _checked(f"profile {self.name}", {**self.model_dump(), **changes})
+
     def build_controller(self) -> Controller:
         """The controller, made now; raises `ControllerError` when it cannot be."""
         return self.controller.build(self.home)
@@ -200,10 +209,14 @@ def load_profile(name_or_path: str | Path = DEFAULT) -> Profile:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"profile {text} cannot be read as TOML: {str(error).splitlines()[0]}") from None
+    return _checked(f"profile {text}", {"name": path.stem, **data})
+
+
+def _checked(what: str, data: dict[str, Any]) -> Profile:
     try:
-        return Profile.model_validate({"name": path.stem, **data})
+        return Profile.model_validate(data)
     except ValidationError as error:
-        raise UsageError(f"profile {text}: {_first_problem(error)}") from None
+        raise UsageError(f"{what}: {_first_problem(error)}") from None
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -7,19 +7,17 @@ number and reason, before anything is measured. All boxes are pixels of the orie
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Annotated, Literal
 
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError, model_validator
 
 from tools.base import Box
-from tools.errors import UsageError
+from tools.errors import PictureError, UsageError
+from tools.pictures import Picture
 
 QUESTIONS = "questions.jsonl"
-SWAPS_SIDES = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
 Track = Literal["text", "object", "general"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -116,13 +114,10 @@ def picture_facts(folder: Path, name: str) -> tuple[str, tuple[int, int]]:
     if not path.is_file():
         raise ValueError(f"image: {name!r} is missing from the folder")
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-            if image.getexif().get(0x0112) in SWAPS_SIDES:
-                width, height = height, width
-    except (OSError, Image.DecompressionBombError) as error:
+        picture = Picture.open(path)
+    except PictureError as error:
         raise ValueError(f"image: {name!r} cannot be opened: {error}") from None
-    return hashlib.sha256(path.read_bytes()).hexdigest(), (width, height)
+    return picture.sha256, picture.size
 
 
 def check_picture(question: Question, sha256: str, size: tuple[int, int]) -> None:

@@ -18,12 +18,13 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from policies.model import P2GModel
-from policies.text.copying import CopySource, copy_answer
-from policies.text.protocol import ABSENT, Protocol, to_text
+from policies.text.copying import Copied, CopySource, Step, copy_answer
+from policies.text.protocol import ABSENT, Context, Protocol, to_text
 from policies.text.rows import ReadLine, to_rows
 from policies.text.select import select_rows
 
 BUDGET = 250  # tokens of rows; a small model reads a few good rows better than many
+SURE = 0.5  # "not in the image" is said from this probability on; below it the best run of read text is
 FREE_TOKENS = 32
 KEPT_PREFIXES = 4
 
@@ -104,12 +105,17 @@ class TextEngine:
         logits, cache = self._ask(context.ids, [*self.protocol.question(question, options), self.protocol.answer_id])
         if options:
             return self._choose(logits, cache, options)
-        source = CopySource(context, self.tokenizer, [list(self.protocol.encode(ABSENT))])
-        copied = copy_answer(
-            lambda tokens: self._after(cache, tokens)[:, -1], logits, source, self.tokenizer, self.protocol.end_id
-        )
+        step = lambda tokens: self._after(cache, tokens)[:, -1]  # noqa: E731
+        absent = list(self.protocol.encode(ABSENT))
+        copied = self._copy(step, logits, context, [absent])
+        if copied.tokens == absent and copied.probability < SURE:  # less likely than all that was read together
+            copied = self._copy(step, logits, context, [])
         self.cost.generated += len(copied.tokens)
         return Reply(copied.text, copied.probability, lines=copied.lines)
+
+    def _copy(self, step: Step, logits: Tensor, context: Context, phrases: list[list[int]]) -> Copied:
+        source = CopySource(context, self.tokenizer, phrases)
+        return copy_answer(step, logits, source, self.tokenizer, self.protocol.end_id)
 
     @torch.inference_mode()
     def _ask(self, prefix: list[int], prompt: list[int]) -> tuple[Tensor, DynamicCache]:

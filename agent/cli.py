@@ -7,11 +7,12 @@ exit code; Ctrl-C is 130; `P2G_DEBUG=1` shows tracebacks.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -62,30 +63,28 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.environ.setdefault("TQDM_DISABLE", "1")
     try:
         code = app(args=None if argv is None else list(argv), prog_name="p2g", standalone_mode=False)
-        _flush()
+        sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say
+        _mute_stdout()  # the reader left: nothing more to say
         sys.exit(141)
     except Exception as error:
         if os.environ.get("P2G_DEBUG"):
             raise
+        if _full(error):
+            _mute_stdout()
         sys.exit(report(error))
     if code == 130:
         print("p2g: interrupted", file=sys.stderr)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _flush() -> None:
-    """Writes out what stdout still holds, so that a full disk is an error and not a silent loss."""
-    from tools.errors import UsageError
+def _mute_stdout() -> None:
+    """What stdout still holds cannot be written; without this Python complains once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more when it ends
-        raise UsageError(f"the answer cannot be written to stdout: {error.strerror or error}") from error
+
+def _full(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.ENOSPC
 
 
 def report(error: Exception) -> int:
@@ -98,6 +97,8 @@ def report(error: Exception) -> int:
         line, code = f"{error.format_message()} (see `p2g --help`)", UsageError.exit_code
     elif isinstance(error, typer.Abort):
         line, code = "input ended", 1
+    elif _full(error):
+        line, code = "no space left to write to: free some, or write elsewhere", 1
     else:
         line = f"{type(error).__name__}: {error} (a bug of p2g: P2G_DEBUG=1 shows where)"
         code = BUG_EXIT_CODE
@@ -147,14 +148,15 @@ def ask(
 ) -> None:
     """Answer one question about one picture."""
     from agent import cli_show
+    from agent.cli_files import check_output, save
     from agent.state import Limits, Question
 
     choices = _choices(options, option)
     settings = _profile(profile)
     Question(question=question, options=choices).check(Limits())  # before any model is loaded
     picture = _picture(image, settings)
-    _check_output(trace, ".json")
-    _check_output(evidence, ".png", ".jpg", ".webp")
+    check_output(trace, ".json")
+    check_output(evidence, ".png", ".jpg", ".webp")
     with redirect_stdout(sys.stderr), cli_show.Progress(quiet) as progress:
         progress.say(f"loading profile {settings.name}")
         with _agent(settings) as agent:
@@ -168,12 +170,12 @@ def ask(
         cli_show.show_answer(answer, choices)
     if trace:
         steps = cli_show.to_json({**asked, **answer.model_dump(mode="json")})
-        _save(trace, lambda: trace.write_text(steps + "\n", encoding="utf-8", errors="replace"))
+        save(trace, lambda: trace.write_text(steps + "\n", encoding="utf-8", errors="replace"))
     if evidence:
         from agent.evidence import draw_evidence
 
         drawn = draw_evidence(picture, answer.evidence, f"{question} {answer.text}", evidence_side)
-        _save(evidence, lambda: drawn.save(evidence))
+        save(evidence, lambda: drawn.save(evidence))
         if not (quiet or as_json):
             print(f"p2g: evidence picture in {evidence}", file=sys.stderr)
 
@@ -273,11 +275,12 @@ def weights(context: typer.Context, as_json: JsonOption = False) -> None:
 def fetch(quiet: QuietOption = False) -> None:
     """Fetch the base language model of profile nano (93 MB) into the cache and convert it, once."""
     from agent import cli_show
+    from agent.cli_files import writing
     from agent.profiles import p2g_home
     from policies.base_lm import ensure_base_lm
 
     home = p2g_home()
-    with redirect_stdout(sys.stderr), cli_show.Progress(quiet) as progress, _writing(home):
+    with redirect_stdout(sys.stderr), cli_show.Progress(quiet) as progress, writing(home):
         path = ensure_base_lm(home, progress.say)
     print(path)
 
@@ -303,10 +306,11 @@ def _agent(settings: Profile, keep: bool = False) -> Agent:
     With `keep`, its conversations are kept in the cache directory.
     """
     from agent.agent import Agent
+    from agent.cli_files import writing
 
     checkpoint = settings.home / "conversations.sqlite3" if keep else None
     if checkpoint:
-        with _writing(settings.home):
+        with writing(settings.home):
             checkpoint.parent.mkdir(parents=True, exist_ok=True)
     agent = Agent.load(settings, checkpoint=checkpoint)
     if setup := getattr(agent.controller, "setup", None):
@@ -323,41 +327,6 @@ def _choices(joined: str | None, single: list[str] | None) -> list[str] | None:
     parts = joined.strip().strip(";").split(";") if joined is not None else []
     choices = [part.strip() for part in [*parts, *(single or [])]]
     return choices or None
-
-
-def _check_output(path: Path | None, *suffixes: str) -> None:
-    """Raises `UsageError` for an output file that could not be written, before any work is done."""
-    from tools.errors import UsageError
-
-    if path is None:
-        return
-    if path.suffix.lower() not in suffixes:
-        raise UsageError(f"{path} must end in {' or '.join(suffixes)}")
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file in it")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"{path} cannot be written: its folder does not exist")
-
-
-def _save(path: Path, write: Callable[[], object]) -> None:
-    from tools.errors import UsageError
-
-    try:
-        write()
-    except (OSError, ValueError) as error:  # ValueError: the format cannot hold a picture of this size
-        raise UsageError(f"{path} cannot be written: {getattr(error, 'strerror', None) or error}") from error
-
-
-@contextmanager
-def _writing(home: Path) -> Iterator[None]:
-    """Raises `UsageError` when the cache directory cannot be written."""
-    from tools.errors import UsageError
-
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"cannot write to {home}: {reason}; set P2G_HOME to a folder you own") from error
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from agent.events import Decided, Event, ExpertFinished, ExpertStarted, Focused
 from agent.evidence import printable, words_of
+from agent.replies import letter_of
 from agent.types import Answer, Decision, ExpertCost
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def describe_cost(answer: Answer) -> list[str]:
 def show_answer(answer: Answer, options: Sequence[str] | None) -> None:
     """Answer, decision, evidence and cost on stdout."""
     console = _console()
-    letter = f"{chr(65 + answer.choice)}. " if options and answer.choice is not None else ""
+    letter = f"{letter_of(answer.choice)}. " if options and answer.choice is not None else ""
     sure = f"  (confidence {answer.confidence:.2f})" if answer.confidence is not None else ""
     console.print(_field("answer"), Text(letter + printable(answer.text, 4000), "bold"), Text(sure, "dim"), sep="")
     console.print(_field("decision"), Text(describe_decision(answer.decision)), sep="")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agent.replies import letter_of
 from agent.types import Round, View
 from tools import boxes
 from tools.base import Box, Call, CallResult, Region
@@ -122,7 +123,7 @@ def question_text(question: str, options: Sequence[str] | None, extra_tokens: Se
     """The question with its options `A. …` and how to answer."""
     lines = [f"Question: {neutralise(question, extra_tokens)}"]
     for number, option in enumerate(options or ()):
-        lines.append(f"{chr(ord('A') + number)}. {neutralise(option, extra_tokens)}")
+        lines.append(f"{letter_of(number)}. {neutralise(option, extra_tokens)}")
     return "\n".join([*lines, ASK_CHOICE if options else ASK])
 
 

@@ -92,6 +92,11 @@ def means_letter(letter: str, after: str, whole: str) -> bool:
     return word is None or word[1].casefold() in _AFTER_LETTER
 
 
+def letter_of(choice: int) -> str:
+    """0 is `A`."""
+    return chr(ord("A") + choice)
+
+
 def place(letter: str, options: Sequence[str]) -> int | None:
     index = ord(letter.upper()) - ord("A")
     return index if 0 <= index < len(options) else None

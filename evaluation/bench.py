@@ -24,6 +24,7 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import BaseModel
 
+from evaluation.report import prepare_output
 from tools.errors import P2GError
 from tools.pictures import Picture
 
@@ -149,13 +150,14 @@ def main() -> int:
     options = parser.parse_args()
     os.environ.setdefault("TQDM_DISABLE", "1")
     try:
+        if options.json:
+            prepare_output(options.json)
         bench = run(options.profile, max(1, options.repeats))
     except P2GError as error:
         print(f"bench: error: {error}", file=sys.stderr)
         return error.exit_code
     show(bench)
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(bench.model_dump(), indent=2) + "\n", encoding="utf-8")
     return 0
 

@@ -13,6 +13,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
+from tools import boxes
+
 Box = Sequence[float]
 
 QUOTES = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
@@ -105,14 +109,7 @@ def choice_accuracy(choices: Sequence[int | None], golds: Sequence[int]) -> floa
 
 def iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes (x1, y1, x2, y2)."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    inter = max(0.0, width) * max(0.0, height)
-    union = area(a) + area(b) - inter
-    return inter / union if union > 0 else 0.0
-
-
-def area(box: Box) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+    return float(boxes.iou(np.array([a]), np.array([b]))[0, 0])
 
 
 def inside(x: float, y: float, box: Box) -> bool:
@@ -135,7 +132,7 @@ def evidence_hit(
             if iou(found, wanted) > 0.5:
                 return True
             centred = inside(*centre(wanted), found) or inside(*centre(found), wanted)
-            if centred and area(found) <= limit:
+            if centred and boxes.area(found) <= limit:
                 return True
     return False
 

@@ -6,11 +6,13 @@ Every rate carries k, n and Wilson's interval; failed questions count as wrong e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import BaseModel, Field
 
 from agent.types import Ledger
 from evaluation import metrics
+from tools.errors import UsageError
 
 
 class Row(BaseModel):
@@ -115,6 +117,15 @@ def summarise(mode: str, rows: Sequence[Row]) -> Summary:
         mean_ms=mean([row.ms for row in rows]),
         errors=sum(row.error is not None for row in rows),
     )
+
+
+def prepare_output(path: Path) -> None:
+    """Makes the folder and tries the file before a long run begins. Raises `UsageError`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a", encoding="utf-8").close()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def mean(values: Sequence[float]) -> float:

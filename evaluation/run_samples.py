@@ -22,7 +22,7 @@ from typing import Any, Protocol, cast, get_args
 from agent.types import Answer, Mode
 from evaluation import metrics
 from evaluation.benchmarks.format import Question, read_questions
-from evaluation.report import Report, Row, differences, summarise, table
+from evaluation.report import Report, Row, differences, prepare_output, summarise, table
 from tools.errors import P2GError, UsageError
 from tools.pictures import Picture
 
@@ -166,14 +166,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         parse_modes(args.modes)
         questions = read_questions(args.dir)
+        if args.out:
+            prepare_output(Path(args.out))
         from agent import Agent
 
         report = evaluate(Agent.load(args.profile), questions, args)
         print(table(report))
         if args.out:
-            out = Path(args.out)
-            out.parent.mkdir(parents=True, exist_ok=True)
-            out.write_text(json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n", "utf-8")
+            text = json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False)
+            Path(args.out).write_text(text + "\n", "utf-8", "replace")
     except P2GError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

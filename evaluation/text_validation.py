@@ -10,15 +10,18 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 from agent.profiles import p2g_home
 from evaluation.metrics import exact_match, wilson
+from evaluation.report import prepare_output
 from policies.data import decisions
 from policies.data.documents import make_page
 from policies.data.reading import misread
 from policies.nano import load_nano
+from tools.errors import P2GError
 
 FIRST_SEED = 90_000_000
 ABSENT = "not in the image"
@@ -55,19 +58,27 @@ def validate(pages: int, weights: str | Path, per_page: int = 4) -> dict[str, tu
     return {kind: (right, n) for kind, (right, n) in sorted(counts.items())}
 
 
-def main() -> None:
+def main() -> int:
+    """The command; prints the table, writes the counts, returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=100)
     parser.add_argument("--weights", default="nano")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    result = validate(args.pages, args.weights)
+    try:
+        if args.out:
+            prepare_output(args.out)
+        result = validate(args.pages, args.weights)
+    except P2GError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     for kind, (right, asked) in result.items():
         low, high = wilson(right, asked)
         print(f"{kind:12} {right:4}/{asked:<4} {right / asked:6.1%}  [{low:.1%}, {high:.1%}]")
     if args.out:
         args.out.write_text(json.dumps(result))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -65,12 +65,7 @@ class P2GModel(PreTrainedModel, GenerationMixin):
             config.text_config = language_model.config
         if vision_tower is not None:
             config.vision_config = vision_tower.config
-        given = [
-            (part, part.config._attn_implementation) for part in (language_model, vision_tower) if part is not None
-        ]
         super().__init__(config)
-        for part, attention in given:  # the base class unsets it, and attention without a name is not causal
-            part.set_attn_implementation(attention)
         self.language_model = language_model or AutoModelForCausalLM.from_config(config.text_config)
         self.vision_tower: PreTrainedModel | None = None
         self.projector: MLPProjector | None = None
@@ -89,8 +84,8 @@ class P2GModel(PreTrainedModel, GenerationMixin):
                 latents=config.resampler_latents,
                 ff=config.resampler_ff,
             )
-        for part, _ in given:
-            for module in part.modules():
+        for part in (language_model, vision_tower):
+            for module in part.modules() if part is not None else ():
                 module._is_hf_initialized = True  # type: ignore[assignment]  # or post_init draws its weights anew
         self.post_init()
         if language_model is not None and language_model.generation_config is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.calls import parse_calls
+from agent.replies import letter_of
 from agent.types import Answer, Decision, Usage, View
 from tools.base import Region
 from tools.safety import neutralise
@@ -58,7 +59,8 @@ class NativeController:
             return Decision(calls=parsed.calls, notes=parsed.notes, p_call=p_call, said=text)
         reply = engine.direct(*asked)
         self._charge(view)
-        return Decision(answer=reply.text, confidence=reply.confidence, p_call=p_call)
+        text = reply.text if reply.choice is None else letter_of(reply.choice)
+        return Decision(answer=text, confidence=reply.confidence, p_call=p_call)
 
     def answer(self, view: View) -> Answer:
         """The answer from the read text, with the regions it was copied from as evidence."""
@@ -70,9 +72,8 @@ class NativeController:
         else:
             reply = engine.direct(*self._asked(view))
         self._charge(view)
-        return Answer(
-            text=reply.text, choice=reply.choice, confidence=reply.confidence, evidence=_evidence(reply, read)
-        )
+        text = view.options[reply.choice] if view.options and reply.choice is not None else reply.text
+        return Answer(text=text, choice=reply.choice, confidence=reply.confidence, evidence=_evidence(reply, read))
 
     def _asked(self, view: View) -> tuple[list[tuple[str, str]], tuple[int, int], str, list[str] | None]:
         experts = [(schema["name"], neutralise(" ".join(schema["description"].split()))) for schema in view.experts]

@@ -57,6 +57,7 @@ class TextEngine:
         self.protocol = Protocol(tokenizer)
         self.temperature = temperature
         self.cost = Cost()
+        self._head = model.get_output_embeddings().weight.detach().float()
         self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
 
     def p_call(
@@ -150,11 +151,21 @@ class TextEngine:
         if found is None:
             return 0, DynamicCache(config=self.model.language_model.config)
         out = copy.deepcopy(found)
-        out.crop(best - out.get_seq_length())
+        if best < out.get_seq_length():  # crop(0) would empty it
+            out.crop(best - out.get_seq_length())
         return best, out
 
     def _run(self, ids: list[int], cache: DynamicCache) -> Tensor:
-        return self.model(input_ids=torch.tensor([ids]), past_key_values=cache, logits_to_keep=1).logits
+        """Logits `[1, 1, V]` after `ids`, which the cache takes in."""
+        return self._logits(self._hidden(torch.tensor([ids]), cache)[:, -1:])
+
+    def _hidden(self, ids: Tensor, cache: DynamicCache) -> Tensor:
+        lm = self.model.language_model.base_model
+        return lm(inputs_embeds=self.model.embed(ids), past_key_values=cache).last_hidden_state
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        """In float32 whatever the model computes in: a step of bf16 is a quarter here, which blurs `p_call`."""
+        return torch.nn.functional.linear(hidden.float(), self._head)
 
     @torch.inference_mode()
     def _after(self, cache: DynamicCache, continuations: Sequence[Sequence[int]]) -> Tensor:
@@ -165,7 +176,7 @@ class TextEngine:
         ids = torch.zeros(len(continuations), longest, dtype=torch.long)
         for row, tokens in enumerate(continuations):
             ids[row, : len(tokens)] = torch.tensor(tokens)
-        return self.model(input_ids=ids, past_key_values=grown).logits
+        return self._logits(self._hidden(ids, grown))
 
     def _score(
         self, first: Tensor, cache: DynamicCache, continuations: Sequence[Sequence[int]], end: bool = True

@@ -478,3 +478,8 @@ def test_decoded_structures_of_any_depth_are_safe():
     for _ in range(500):
         deep = [deep]
     assert calls_in(deep, {"read": "read"}) == []
+
+
+def test_surrogate_pairs_are_one_character_and_halves_are_replaced():
+    found = Reader(r'{"a": "\ud83d\ude00 x", "b": "\ud83d"}').value(0)[0]
+    assert found == {"a": "\U0001f600 x", "b": "\ufffd"}

@@ -514,3 +514,18 @@ def test_history_with_options_reads_as_it_was_asked(server, picture):
     messages = controller(server).messages(view_of(picture, history=history))
     assert "A. black" in messages[1]["content"][1]["text"]
     assert messages[2] == {"role": "assistant", "content": "white"}
+
+
+@pytest.mark.parametrize("odd", [{"choices": "none"}, {"choices": [5]}, {"usage": {"prompt_tokens_details": [1]}}])
+def test_a_malformed_chunk_is_skipped(server, picture, odd):
+    server.script = [says("12.50")]
+    chat = controller(server)
+    good = {"choices": [{"delta": {"content": "12.50"}, "logprobs": [1]}]}
+    chat._streamed = lambda body: [odd, good]
+    assert chat.stream_answer(view_of(picture), lambda text: None).text == "12.50"
+
+
+def test_a_reply_nested_without_end_is_an_error_of_one_line(server, picture):
+    server.script = [(200, {"content-type": "application/json"}, "[" * 100_000)]
+    with pytest.raises(ControllerError, match="did not answer in JSON"):
+        controller(server).decide(view_of(picture))

@@ -332,3 +332,61 @@ def test_a_reader_that_leaves_is_no_error(argv):
     os.close(write)
     assert done.stderr == b""
     assert done.returncode in {1, 141}
+
+
+@pytest.mark.parametrize("output", ["--evidence", "--trace"])
+def test_a_file_that_cannot_be_written_does_not_lose_the_answer(p2g, png, controller, tmp_path, output, monkeypatch):
+    def full(*args, **how):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    monkeypatch.setattr(Path, "write_text", full)
+    path = tmp_path / ("e.png" if output == "--evidence" else "t.json")
+    code, out, err = p2g("ask", png, "Total?", output, str(path))
+    assert code == 2
+    assert "TOTAL" in out
+    assert err.splitlines()[-1] == f"p2g: error: {path} cannot be written: No space left on device"
+
+
+def test_a_question_that_is_not_utf8_can_be_traced(p2g, png, controller, tmp_path):
+    code, _, _ = p2g("ask", png, "Total \udcff?", "--trace", str(tmp_path / "t.json"))
+    assert code == 0
+    assert json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["question"] == "Total ??"
+
+
+def test_a_cache_directory_that_cannot_be_written_is_a_usage_error(p2g, png, controller, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("P2G_HOME", str(tmp_path / "file" / "home"))
+    for argv in (["chat", png, "--thread", "a"], ["weights", "fetch"]):
+        code, out, err = p2g(*argv)
+        assert (code, out) == (2, "")
+        assert "P2G_HOME" in err.splitlines()[-1]
+
+
+def test_chat_without_stdin_ends_at_once(p2g, png, controller, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert p2g("chat", png)[:2] == (0, "")
+
+
+def test_closed_and_full_outputs_are_no_bugs():
+    command = f"{sys.executable} -m agent.cli profiles"
+    for redirect, code in (("<&- >&-", 0), ("2>&-", 0), (">/dev/full", 1)):
+        done = subprocess.run(f"{command} {redirect}", shell=True, capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == code, done.stderr
+        assert len(done.stderr.splitlines()) == (code != 0)
+
+
+def test_a_plug_in_whose_check_crashes_is_listed_with_the_reason(p2g, monkeypatch):
+    class Sick(Spell):
+        name = "sick"
+
+        def unavailable(self) -> str | None:
+            raise ZeroDivisionError("no divisor")
+
+    monkeypatch.setattr("agent.profiles.Profile.build_tools", lambda self: [Spell(), Sick()])
+    code, out, _ = p2g("tools", "--json")
+    assert code == 0
+    spell, sick = json.loads(out)
+    assert spell["unavailable"] is None
+    assert "no divisor" in sick["unavailable"]
+    assert "no divisor" in p2g("tools")[1]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -91,7 +93,18 @@ def test_langgraph_json_names_a_graph_that_can_be_loaded(monkeypatch, tmp_path, 
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    graph = getattr(module, name)()
+    make = getattr(module, name)
+    loaded_in = []
+    load = Agent.load
+    monkeypatch.setattr(Agent, "load", lambda profile: (loaded_in.append(threading.current_thread()), load(profile))[1])
+
+    async def twice():
+        return await make(), await make()
+
+    graph, again = asyncio.run(twice())
+    assert graph is again, "a graph for every run would load the models for every run"
+    assert loaded_in != [threading.main_thread()], "the server's event loop must not wait for the loading"
+    assert len(loaded_in) == 1
     assert isinstance(graph, CompiledStateGraph)
     assert {"begin", "decide", "experts", "focus", "answer"} <= set(graph.get_graph().nodes)
     assert "question" in graph.get_input_jsonschema()["properties"]

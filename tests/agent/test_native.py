@@ -176,3 +176,14 @@ def test_missing_weights_and_a_missing_base_model_are_said_in_one_line(tmp_path,
     (tmp_path / "adapter_model.safetensors").write_bytes(b"")
     with pytest.raises(ControllerError, match="run `p2g weights fetch`"):
         NativeController(tmp_path, home=tmp_path).decide(view_of(picture))
+
+
+@pytest.mark.parametrize("mode", ["direct", "always"])
+def test_the_choice_is_the_models_even_when_options_are_letters_or_tokens(controller, picture, monkeypatch, mode):
+    """`C` is the first option here and must not be read as the letter of the third one."""
+    engine, _ = controller.setup()
+    monkeypatch.setattr(engine, "_score", lambda logits, cache, texts, end=True: [0.0, *[-9.0] * (len(texts) - 1)])
+    for options in (["C", "A", "B"], ["<|im_end|>", "b"]):
+        with Agent(controller, Runner([Read()])) as agent:
+            answer = agent.ask(picture, "Which one?", options, mode=mode)
+        assert (answer.choice, answer.text) == (0, options[0])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import Agent
 from agent.profiles import FOLDER, Chat, Fixed, Native, Profile, load_profile, p2g_home, profile_names
 from tools.errors import UsageError
 
@@ -150,3 +151,19 @@ def test_profile_files_are_toml_with_a_comment_that_says_what_they_are():
         text = path.read_text(encoding="utf-8")
         assert text.startswith("# ")
         assert "controller" in tomllib.loads(text)
+
+
+def test_a_home_with_a_tilde_is_the_users(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = tmp_path / "mine.toml"
+    file.write_text('home = "~/models"')
+    assert load_profile(file).home == tmp_path / "models"
+
+
+def test_an_override_of_a_wrong_kind_is_a_usage_error(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('[controller]\nkind = "chat"\nmodel = "m"\nbase_url = "http://127.0.0.1:9/v1"')
+    with Agent.load(file, max_rounds=1) as agent:
+        assert agent.limits.max_rounds == 1
+    with pytest.raises(UsageError, match="profile mine: max_rounds: "):
+        Agent.load(file, max_rounds=99)

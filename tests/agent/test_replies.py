@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.replies import clean, find_evidence, read_choice
+from agent.replies import clean, find_evidence, letter_of, read_choice
 from tools.base import Region
 
 COLOURS = ["white", "black", "dark red", "red"]
@@ -90,3 +90,9 @@ def test_evidence_is_what_holds_the_answer():
 def test_very_long_replies_are_read_in_bounded_work():
     for text in ("a" * 500_000, "answer is " * 50_000, "(" * 200_000, "\\boxed{" * 50_000, "A " * 100_000):
         read_choice(clean(text), COLOURS)
+
+
+def test_letters_as_options_keep_their_own_order_when_the_letter_of_the_option_is_said():
+    """The second option of C, A, B is called B and is A."""
+    options = ["C", "A", "B"]
+    assert [read_choice(letter_of(choice), options) for choice in range(3)] == [0, 1, 2]

@@ -113,3 +113,9 @@ def test_boxes_are_checked_against_the_picture_as_it_is_shown(tmp_path):
 def test_every_field_of_the_format_is_documented():
     for name, schema in Question.model_json_schema()["properties"].items():
         assert schema.get("description"), name
+
+
+def test_a_picture_as_large_as_the_agent_takes_is_taken_here(tmp_path, monkeypatch):
+    write(tmp_path, {})
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert len(read_questions(tmp_path)) == 1

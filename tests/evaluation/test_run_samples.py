@@ -127,3 +127,10 @@ def test_wrong_arguments_end_with_one_line_and_a_code(stand, capsys, argv, reaso
     assert reason in printed.err
     assert printed.err.startswith("error: ")
     assert printed.err.count("\n") == 1
+
+
+def test_an_output_that_cannot_be_written_is_said_before_anything_is_asked(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(agent, "Agent", None, raising=False)
+    (tmp_path / "file").write_text("")
+    assert run_samples.main(["--out", str(tmp_path / "file" / "report.json")]) == 2
+    assert "cannot be written" in capsys.readouterr().err

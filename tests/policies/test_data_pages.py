@@ -37,8 +37,8 @@ def test_the_same_seed_makes_the_same_page_in_another_process():
     """Nothing may depend on the order of a set of strings, which changes from process to process."""
     code = (
         "from policies.data.values import LOCALES, Values\n"
-        "print([[getattr(Values(3, locale), name)() for name in ('city', 'person', 'company', 'street', 'phone', 'web')]"
-        " for locale in LOCALES])"
+        "names = ('city', 'person', 'company', 'street', 'phone', 'web')\n"
+        "print([[getattr(Values(3, locale), name)() for name in names] for locale in LOCALES])"
     )
     outs = {
         subprocess.run(

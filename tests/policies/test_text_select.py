@@ -8,15 +8,16 @@ from policies.text.select import relevance, select_rows
 
 
 def long_page(rows=300, special=217):
-    """A title, then one table of `rows` rows under its heads; row `special` holds a word that stands nowhere else."""
+    """A title, sixty remarks, and a table of `rows` rows under its heads; row `special` alone names mallets."""
     lines = [Line("Annual stock list of the warehouse", (50, 20, 900, 80))]
-    lines += [Line(head, (x, 120, x + 80, 140)) for head, x in (("Article", 50), ("Place", 400), ("Pieces", 700))]
+    lines += [Line(f"a remark of no weight, {i}", (50, 120 + 30 * i, 500, 140 + 30 * i)) for i in range(60)]
+    lines += [Line(head, (x, 2100, x + 80, 2120)) for head, x in (("Article", 50), ("Place", 400), ("Pieces", 700))]
     for number in range(rows):
-        y = 150 + 30 * number
+        y = 2130 + 30 * number
         name = "xylophone mallets" if number == special else f"article {number}"
         cells = ((name, 50), (f"shelf {number % 9}", 400), (f"{number * 7}", 700))
         lines += [Line(text, (x, y, x + 80, y + 20)) for text, x in cells]
-    return to_rows(lines, (1000, 150 + 30 * rows))
+    return to_rows(lines, (1000, 2150 + 30 * rows))
 
 
 def cost(row):
@@ -36,10 +37,10 @@ def test_the_budget_is_kept_and_rows_come_in_order_without_repetition(budget, qu
 def test_the_row_with_the_rare_word_comes_with_its_head_and_neighbours():
     rows = long_page()
     row = next(i for i, r in enumerate(rows) if "xylophone" in r.text)
-    chosen = select_rows(rows, "On which shelf are the xylophone mallets?", cost, 200)
+    chosen = select_rows(rows, "What of the xylophone mallets?", cost, 200)
     head = next(i for i, r in enumerate(rows) if "Pieces" in r.text)
     assert {row, head, row - 1, row + 1} <= set(chosen)
-    assert len(chosen) < 20
+    assert len(chosen) < 30
 
 
 def test_the_title_is_kept():

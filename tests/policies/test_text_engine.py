@@ -145,3 +145,13 @@ def test_free_text_ends_by_itself_or_at_the_limit(engine):
 
 def test_the_engine_says_that_it_is_not_thread_safe():
     assert "not thread-safe" in TextEngine.__doc__.lower()
+
+
+def test_a_prefix_that_continues_a_kept_one_counts_as_if_computed_anew(engine):
+    start = engine.protocol.encode("What is the total of the bill?")
+    longer = [*start, *engine.protocol.encode(" And who pays it?")]
+    engine._ask(start, engine.protocol.encode("Yes"))
+    continued, _ = engine._ask(longer, engine.protocol.encode("Yes"))
+    engine._prefixes.clear()
+    anew, _ = engine._ask(longer, engine.protocol.encode("Yes"))
+    assert torch.allclose(continued, anew, atol=1e-4)

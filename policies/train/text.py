@@ -79,6 +79,8 @@ class TextModel(nn.Module):
         settings.write_text(settings.read_text().replace(self.lm.peft_config["default"].base_model_name_or_path, NAME))
         for file in (adapter, folder / "token_rows.safetensors"):
             file.chmod(0o644)
+        if not (folder / "policy.json").exists():
+            (folder / "policy.json").write_text('{"threshold": 0.5, "temperature": 1.0}\n')
         (folder / "README.md").unlink(missing_ok=True)
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from tools import Call, ExpertError, Picture, Region, ResultCache, ResultLimits, Runner, Tool, UsageError
+from tools import Call, ExpertError, NoArgs, Picture, Region, ResultCache, ResultLimits, Runner, Tool, UsageError
 
 BOX = (1.0, 2.0, 30.0, 20.0)
 
@@ -343,3 +343,16 @@ def test_one_runner_serves_many_threads(picture):
     assert len(results) == 16
     assert all(result.regions[0].label == str(result.call.args["number"]) for result in results)
     assert counter.setups == 1
+
+
+def test_a_text_that_is_not_unicode_does_not_lose_the_question(picture):
+    class Broken(Tool):
+        name = "broken_text"
+        description = "Returns half of a surrogate pair."
+
+        def __call__(self, picture: Picture, args: NoArgs) -> list[Region]:
+            return [Region(box=(0, 0, 5, 5), text="ab\ud83d")]
+
+    (result,) = Runner([Broken()]).run(picture, [Call(expert="broken_text")])
+    assert result.regions[0].text == "ab?"
+    assert result.model_dump_json()

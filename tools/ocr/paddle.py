@@ -28,7 +28,7 @@ class PaddleEngine:
 
     def __init__(self, threads: int | None = None, cache: Path | None = None) -> None:
         self.threads = threads
-        self.cache = cache or Path(os.environ.get("P2G_HOME", "~/.cache/p2g")).expanduser() / "paddleocr"
+        self.cache = cache or Path(os.environ.get("P2G_HOME") or "~/.cache/p2g").expanduser() / "paddleocr"
         self._pipeline: Any = None
         self._lock = threading.Lock()
 

@@ -18,7 +18,7 @@ from tools.errors import ExpertError
 from tools.ocr.detect import COARSE, find_text
 from tools.ocr.lines import Line, sense, sides
 
-HEIGHT, MIN_WIDTH = 48, 160  # what the recogniser takes, pixels
+HEIGHT, MIN_WIDTH, MAX_WIDTH = 48, 160, 8000  # what the recogniser takes, pixels
 STRIDE = 32  # sides of the detector's input are multiples of this, pixels
 STANDING = 1.5  # a line is standing when it is this many times as high as wide
 CLEAR = 0.85  # below this score a line is read again, turned by 180 degrees, and then looked at more closely
@@ -116,7 +116,7 @@ class RapidEngine:
         import cv2
 
         height, width = crop.shape[:2]
-        wide = max(8, round(width * HEIGHT / height))
+        wide = min(MAX_WIDTH, max(8, round(width * HEIGHT / height)))
         how = cv2.INTER_AREA if height > 2 * HEIGHT else cv2.INTER_LINEAR
         pixels = cv2.resize(crop, (wide, HEIGHT), interpolation=how).astype(np.float32).transpose(2, 0, 1)
         batch = np.zeros((1, 3, HEIGHT, max(wide, MIN_WIDTH)), np.float32)

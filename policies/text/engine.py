@@ -23,7 +23,7 @@ from policies.text.protocol import ABSENT, Context, Protocol, to_text
 from policies.text.rows import ReadLine, to_rows
 from policies.text.select import select_rows
 
-BUDGET = 250  # tokens of rows; a small model reads a few good rows better than many
+BUDGET = 220  # tokens of rows; a small model reads a few good rows better than many
 SURE = 0.5  # "not in the image" is said from this probability on; below it the best run of read text is
 FREE_TOKENS = 32
 KEPT_PREFIXES = 4

@@ -12,6 +12,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -57,7 +58,7 @@ class TextEngine:
         self.protocol = Protocol(tokenizer)
         self.temperature = temperature
         self.cost = Cost()
-        self._head = model.get_output_embeddings().weight.detach().float()
+        self._head = cast(torch.nn.Linear, model.get_output_embeddings()).weight.detach().float()
         self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
 
     def p_call(

@@ -1,8 +1,8 @@
 """Train the text path: a LoRA on the base LM, and the rows of the decision tokens, on generated document questions.
 
 `python -m policies.train.text --minutes 60 --out runs/text` streams pages (`policies/data/documents.py`) into trees
-and trains on two CPU cores in bf16, or on a GPU if there is one. `--init DIR` goes on from saved weights; a
-checkpoint is written every five minutes, and at the end metrics and the command that made them.
+and trains on two CPU cores in bf16, and takes a GPU if there is one (not tried yet). `--init DIR` goes on from saved
+weights; a checkpoint is written every five minutes, and at the end metrics and the command that made them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch import nn
 
 from policies.base_lm import NAME
 from policies.config import SPECIAL_TOKENS
+from policies.data import read_pages
 from policies.data.text_samples import Tree, make_trees
 from policies.text.protocol import Protocol
 from policies.train.trees import Batch, batches
@@ -89,19 +90,12 @@ def _produce(worker: int, workers: int, first: int, base: str, readings: str | N
 
     torch.set_num_threads(1)
     protocol = Protocol(load_tokenizer(Path(base)))
-    stored = load_readings(Path(readings)) if readings else []
+    stored = read_pages.load(Path(readings)) if readings else []
     for seed in range(first + worker, 1 << 40, workers):
         rng = random.Random(seed)
         reading = rng.choice(stored) if stored and rng.random() < 0.25 else None
         for tree in make_trees(seed, protocol, reading):
             queue.put(tree)
-
-
-def load_readings(path: Path) -> list:
-    """Pages really read by OCR (`policies.data.read_pages`), as `(Page, Reading)` pairs."""
-    from policies.data.read_pages import load
-
-    return load(path)
 
 
 def stream(first: int, base: Path, readings: Path | None, workers: int = 1) -> Iterator[Tree]:

@@ -89,7 +89,7 @@ def test_evidence_is_what_holds_the_answer():
 
 def test_very_long_replies_are_read_in_bounded_work():
     for text in ("a" * 500_000, "answer is " * 50_000, "(" * 200_000, "\\boxed{" * 50_000, "A " * 100_000):
-        read_choice(clean(text), COLOURS)
+        assert read_choice(clean(text), COLOURS) in (None, *range(len(COLOURS)))
 
 
 def test_letters_as_options_keep_their_own_order_when_the_letter_of_the_option_is_said():

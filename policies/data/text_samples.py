@@ -8,35 +8,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from policies.data import decisions
 from policies.data.documents import make_page
 from policies.data.page import Page, Span
 from policies.data.reading import Reading, misread
+from policies.data.tree import Branch, Tree
 from policies.text.protocol import ABSENT, Context, Protocol, to_text
 from policies.text.rows import Row, to_rows
 from policies.text.select import select_rows
 
 ABSENT_OFFERED = 0.25  # how often "not in the image" is a wrong option, so that seeing it gives nothing away
-
-
-@dataclass
-class Branch:
-    """A question and its target; the loss is on `target` alone."""
-
-    prompt: list[int]
-    target: list[int]
-    kind: str = ""
-
-
-@dataclass
-class Tree:
-    prefix: list[int]
-    branches: list[Branch] = field(default_factory=list)
-
-    def __len__(self) -> int:
-        return len(self.prefix) + sum(len(b.prompt) + len(b.target) for b in self.branches)
 
 
 def make_trees(seed: int, protocol: Protocol, reading: tuple[Page, Reading] | None = None, most: int = 9) -> list[Tree]:

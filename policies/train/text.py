@@ -23,7 +23,8 @@ from torch import nn
 from policies.base_lm import NAME
 from policies.config import SPECIAL_TOKENS
 from policies.data import read_pages
-from policies.data.text_samples import Tree, make_trees
+from policies.data.text_samples import make_trees
+from policies.data.tree import Tree
 from policies.text.protocol import Protocol
 from policies.train.trees import Batch, batches
 

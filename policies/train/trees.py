@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from policies.data.text_samples import Tree
+from policies.data.tree import Tree
 
 
 @dataclass

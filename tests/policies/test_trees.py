@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from policies.data.text_samples import Branch, Tree
+from policies.data.tree import Branch, Tree
 from policies.train.trees import batches, collate
 
 

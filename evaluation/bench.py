@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from pydantic import BaseModel
 from evaluation.cli_output import prepare_output
 from tools.errors import P2GError
 from tools.pictures import Picture
+from tools.read import Read
 
 SIZE, LINES, SEED = (2000, 1500), 32, 7
 WORDS = [
@@ -105,6 +107,11 @@ def run(profile_name: str, repeats: int) -> Bench:
     readings = [timed(lambda: reader(picture, reader.parse({}))) for _ in range(repeats)]
     ms["OCR, 2000x1500, first"] = readings[0][0]
     ms["OCR, 2000x1500"] = statistics.median(spent for spent, _ in readings)
+    if find_spec("openvino"):
+        other = Read(engine="openvino")
+        other.ready()
+        spent = [timed(lambda: other(picture, other.parse({})))[0] for _ in range(repeats)]
+        ms["OCR by openvino, first"], ms["OCR by openvino"] = spent[0], statistics.median(spent)
 
     agent = Agent(controller, profile.build_runner())
     for tool in agent.runner.tools.values():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ PACE, SLOWEST, LEAST = 2.0, 1.75, 0.75  # steps of the recogniser for a characte
 SPACE = 2.0  # the probability of a space is multiplied by this, as the recogniser drops more spaces than it invents
 
 
+Network = Callable[[np.ndarray], np.ndarray]  # pixels [1, 3, h, w] -> the first output
+
+
 @dataclass
 class Habits:
     """What the last lines of a picture were like: quarter turns that made a lying / standing line legible, and how far
@@ -41,37 +45,47 @@ class Habits:
 
 
 class RapidEngine:
-    """`threads` is onnxruntime's number of threads for one operator (None: one for each core)."""
+    """`threads` is the number of threads for one operator (None: one for each core).
+
+    An engine that runs the same networks with another library changes `needs`, `width_step` and `_network`.
+    """
+
+    needs: tuple[str, ...] = ("rapidocr", "onnxruntime")
+    width_step = 1  # widths of lines are rounded up to a multiple of this, pixels
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
-        self._detector: Any = None
-        self._recogniser: Any = None
+        self._detector: Network
+        self._recogniser: Network
         self._corners: Any = None
         self._characters: list[str] = []
 
     def unavailable(self) -> str | None:
         from importlib.util import find_spec
 
-        missing = [name for name in ("rapidocr", "onnxruntime") if find_spec(name) is None]
+        missing = [name for name in self.needs if find_spec(name) is None]
         return f"{' and '.join(missing)} not installed; run: pip install {' '.join(missing)}" if missing else None
 
     def load(self) -> None:
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-        import onnxruntime
         from rapidocr.ch_ppocr_det.utils import DBPostProcess
 
-        def session(task: str) -> Any:
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 4
-            options.intra_op_num_threads = self.threads or 0
-            options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # be kind to a busy machine
-            return onnxruntime.InferenceSession(str(weights(task)), options, providers=["CPUExecutionProvider"])
-
-        self._detector, self._recogniser = session("det"), session("rec")
+        self._detector, _ = self._network("det")
+        self._recogniser, alphabet = self._network("rec")
         self._corners = DBPostProcess(thresh=0.3, box_thresh=0.5, unclip_ratio=1.6, use_dilation=True)
-        alphabet = self._recogniser.get_modelmeta().custom_metadata_map["character"]
         self._characters = ["", *alphabet.splitlines(), " "]  # 0 is the blank of CTC
+
+    def _network(self, task: str) -> tuple[Network, str]:
+        """The network of `det` or `rec`, and the alphabet that is written in it."""
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = self.threads or 0
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # be kind to a busy machine
+        session = onnxruntime.InferenceSession(str(weights(task)), options, providers=["CPUExecutionProvider"])
+        alphabet = session.get_modelmeta().custom_metadata_map.get("character", "")
+        return lambda pixels: np.asarray(session.run(None, {"x": pixels})[0]), alphabet
 
     def read(self, image: np.ndarray) -> list[Line]:
         """Lines of `image`; what reads badly on a large one, such as a label found as one with its frame, is looked at
@@ -132,7 +146,7 @@ class RapidEngine:
         height, width = bgr.shape[:2]
         size = [max(STRIDE, round(side / STRIDE) * STRIDE) for side in (width, height)]
         pixels = cv2.resize(bgr, size).astype(np.float32).transpose(2, 0, 1)[None] / 127.5 - 1.0
-        found, _ = self._corners(self._detector.run(None, {"x": pixels})[0], (height, width))
+        found, _ = self._corners(self._detector(pixels), (height, width))
         return np.asarray(found, dtype=np.float64).reshape(-1, 4, 2)
 
     def _recognise(self, crop: np.ndarray, squeeze: float = 1.0) -> tuple[str, float, float]:
@@ -143,9 +157,10 @@ class RapidEngine:
         wide = min(MAX_WIDTH, max(8, round(squeeze * width * HEIGHT / height)))
         how = cv2.INTER_AREA if height > 2 * HEIGHT else cv2.INTER_LINEAR
         pixels = cv2.resize(crop, (wide, HEIGHT), interpolation=how).astype(np.float32).transpose(2, 0, 1)
-        batch = np.zeros((1, 3, HEIGHT, max(wide, MIN_WIDTH)), np.float32)
+        padded = -(-max(wide, MIN_WIDTH) // self.width_step) * self.width_step
+        batch = np.zeros((1, 3, HEIGHT, padded), np.float32)
         batch[0, :, :, :wide] = pixels / 127.5 - 1.0
-        probabilities = self._recogniser.run(None, {"x": batch})[0][0]
+        probabilities = self._recogniser(batch)[0]
         best = probabilities.argmax(axis=1)
         certain = probabilities.max(axis=1)
         best[probabilities[:, -1] * SPACE > certain] = probabilities.shape[1] - 1

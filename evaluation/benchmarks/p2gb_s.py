@@ -26,7 +26,7 @@ from evaluation.benchmarks.base import Benchmark
 from evaluation.benchmarks.format import QUESTIONS, Question, read_questions
 from evaluation.benchmarks.p2gb_s_draw import Part, choose, write_questions
 from evaluation.benchmarks.scoring import p2gb
-from policies.data import scenes
+from policies.data import scenes, values
 from tools.errors import P2GError
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -106,9 +106,9 @@ class Record(BaseModel):
 
 def sources(parts: Sequence[Part] = PARTS) -> str:
     """Hash of all that decides the content but for installed packages: the makers of scenes, the pack, the choice."""
-    root = Path(scenes.__file__).parents[1]
+    makers = sorted(Path(scenes.__file__).parent.rglob("*"))
     digest = hashlib.sha256(repr(parts).encode())
-    for path in [*sorted(root.rglob("*")), Path(p2gb_s_draw.__file__)]:
+    for path in [*makers, Path(values.__file__), Path(p2gb_s_draw.__file__)]:
         if path.is_file() and "__pycache__" not in path.parts:
             digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

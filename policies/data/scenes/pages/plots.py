@@ -99,7 +99,10 @@ def _data(axes: Axes, chart: Chart, rng: random.Random) -> list[list[tuple[Any, 
 
 def _labels(sheet: Sheet, axes: Axes, chart: Chart) -> list[list[Any]]:
     """The values beside their bars and points, where they are printed."""
+    from matplotlib.patheffects import withStroke
+
     ink, size = _rgb(sheet.theme.ink), 0.8 * sheet.theme.size
+    halo = withStroke(linewidth=size / 5, foreground=_rgb(sheet.theme.ground))  # a line may run through a label
     found: list[list[Any]] = []
     wide = 0.68 / len(chart.series)
     for number, values in enumerate(chart.values):
@@ -121,6 +124,8 @@ def _labels(sheet: Sheet, axes: Axes, chart: Chart) -> list[list[Any]]:
                     va="center" if across else "bottom",
                     color=ink,
                     font=_font(sheet, "body", size),
+                    path_effects=[halo],
+                    zorder=4,
                 )
             )
         found.append(row)

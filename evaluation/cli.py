@@ -139,6 +139,34 @@ def ask(
 
 
 @app.command()
+def ablate(
+    benchmark: BenchmarkArgument = "p2gb-s",
+    profile: Annotated[str, typer.Option("--profile", "-p", help="A profile's name, or a .toml file.")] = "nano",
+    variants: Annotated[str, typer.Option(help="Some of them by name; learned is always among them.")] = "all",
+    out: Annotated[Path, typer.Option(help="A run folder for each variant, and ablations.md.")] = Path(
+        "runs/ablations"
+    ),
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Of the order of the options.")] = 0,
+) -> None:
+    """One change at a time against mode learned: modes, thresholds, pathways, allocation, contexts, experts."""
+    from evaluation.ablations import ablate as run_ablations
+
+    with redirect_stdout(sys.stderr):
+        text = run_ablations(
+            load_benchmark(benchmark),
+            load_profile(profile),
+            out,
+            names=None if variants == "all" else [name.strip() for name in variants.split(",")],
+            seed=seed,
+            limit=limit,
+            command=command_line(),
+            say=lambda line: print(f"p2g: {line}", file=sys.stderr, flush=True),
+        )
+    print(text)
+
+
+@app.command()
 def compare(
     before: RunArgument,
     after: RunArgument,
@@ -183,8 +211,8 @@ def merge(
     as_json: JsonOption = False,
 ) -> None:
     """Join the shards of a run; the results are those of the run in one go."""
+    from agent.durable import ROWS, scan
     from evaluation.cli_output import show_end
-    from evaluation.journal import ROWS, scan
     from evaluation.merge import merge as join
     from evaluation.reports import write_reports
 

@@ -107,7 +107,7 @@ ControllerSettings = Annotated[Native | Chat | Transformers | Fixed, Field(discr
 class ReadSettings(Settings):
     """Expert `read`: which OCR engine runs the PP-OCRv6 weights, with how many threads (None: all cores)."""
 
-    engine: Literal["rapidocr", "paddleocr"] = "rapidocr"
+    engine: Literal["rapidocr", "openvino", "paddleocr"] = "rapidocr"
     threads: int | None = Field(default=None, ge=1)
 
 

@@ -10,14 +10,18 @@ import asyncio
 import os
 import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast, get_args
 from weakref import WeakValueDictionary
 
+from agent.conversations import Conversation, config_of, look_up, open_saver, trim
 from agent.events import Done, Event
+from agent.part import Part
 from agent.shelf import Image, Shelf
 from agent.state import Limits, Question
-from agent.types import Answer, Controller, Mode
+from agent.types import Answer, Controller, Mode, Turn
+from tools.base import Region
+from tools.boxes import Box
 from tools.errors import UsageError
 from tools.pictures import Picture, PictureLimits
 
@@ -48,11 +52,12 @@ class Agent:
 
         self.controller, self.runner, self.limits = controller, runner, limits or Limits()
         self.threshold = threshold
-        self._connection, saver = open_saver(checkpoint)
+        self._connection, self._saver = open_saver(checkpoint)
         self._single = build_graph(controller, runner, self.limits)
-        self._threads = self._single.copy(update={"checkpointer": saver})
+        self._threads = self._single.copy(update={"checkpointer": self._saver})
         self._locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._locking = threading.Lock()
+        self.picture_limits = picture_limits
         self._shelf = Shelf(limits=picture_limits)
 
     @classmethod
@@ -89,12 +94,14 @@ class Agent:
         mode: Mode = "learned",
         threshold: float | None = None,
         thread_id: str | None = None,
+        regions: Sequence[Region] | None = None,
+        box: Box | None = None,
+        history: Sequence[Turn] | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> Answer:
         """The answer to one question. Raises `P2GError` for what the caller can act on; experts never make it fail."""
-        return last(
-            self.stream(image, question, options, mode=mode, threshold=threshold, thread_id=thread_id), on_event
-        )
+        how: dict[str, Any] = {"mode": mode, "threshold": threshold, "thread_id": thread_id}
+        return last(self.stream(image, question, options, **how, regions=regions, box=box, history=history), on_event)
 
     def stream(
         self,
@@ -105,8 +112,16 @@ class Agent:
         mode: Mode = "learned",
         threshold: float | None = None,
         thread_id: str | None = None,
+        regions: Sequence[Region] | None = None,
+        box: Box | None = None,
+        history: Sequence[Turn] | None = None,
     ) -> Iterator[Event]:
-        """The events of one question as they happen; the last one is `Done`. Bad input raises before the first."""
+        """The events of one question as they happen; the last one is `Done`. Bad input raises before the first.
+
+        With `regions` (pixels of the picture) the answer rests on these: no decision, no experts, and in a conversation
+        it replaces the last answer to the same question. With `box` only that part of the picture is looked at.
+        `history` are the turns before this one, in place of what the conversation remembers.
+        """
         if mode not in get_args(Mode):
             raise UsageError(f"unknown mode {mode!r}: choose {', '.join(get_args(Mode))}")
         strings = isinstance(options, list | None) and all(isinstance(option, str) for option in options or [])
@@ -114,17 +129,35 @@ class Agent:
             raise UsageError("the question must be a string and the options a list of strings")
         asked = Question(question=question, options=options, mode=mode)
         asked.threshold = self.threshold if threshold is None else threshold
+        asked.regions = None if regions is None else list(regions)
+        asked.earlier = None if history is None else list(history)
         asked.check(self.limits)
         picture = self._shelf.get(image)
-        asked.image = str(picture.path.absolute()) if picture.path else ""
-        return self._run(asked, picture, thread_id)
+        asked.image, asked.box = str(picture.path.absolute()) if picture.path else "", box
+        if box is None:
+            return self._run(asked, picture, thread_id)
+        part = Part(picture, box)
+        asked.regions = None if regions is None else part.into(regions)
+        return (part.back(event) for event in self._run(asked, part.picture, thread_id))
 
     def resume(self, thread_id: str, image: Image | None = None) -> Iterator[Event]:
         """Goes on with a question that was interrupted; `image` is needed when it was not given as a file."""
-        found = self._threads.get_state({"configurable": {"thread_id": thread_id}})
-        if not found.next:
+        found = look_up(self._threads, thread_id)
+        if found is None or found.unfinished is None:
             raise UsageError(f"nothing to resume in conversation {thread_id!r}: its last question was answered")
-        return self._run(None, self._shelf.get(image or found.values["image"]), thread_id)
+        picture = self._shelf.get(image or found.image)
+        if found.box is None:
+            return self._run(None, picture, thread_id)
+        part = Part(picture, found.box)
+        return (part.back(event) for event in self._run(None, part.picture, thread_id))
+
+    def conversation(self, thread_id: str) -> Conversation | None:
+        """What is known of a conversation, or None."""
+        return look_up(self._threads, thread_id)
+
+    def forget(self, thread_id: str) -> None:
+        """Drops a conversation."""
+        self._saver.delete_thread(thread_id)
 
     async def aask(
         self,
@@ -135,6 +168,9 @@ class Agent:
         mode: Mode = "learned",
         threshold: float | None = None,
         thread_id: str | None = None,
+        regions: Sequence[Region] | None = None,
+        box: Box | None = None,
+        history: Sequence[Turn] | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> Answer:
         """`ask` without blocking the event loop; `on_event` is called from a worker thread."""
@@ -146,6 +182,9 @@ class Agent:
             mode=mode,
             threshold=threshold,
             thread_id=thread_id,
+            regions=regions,
+            box=box,
+            history=history,
             on_event=on_event,
         )
 
@@ -203,32 +242,16 @@ class Agent:
         with self._locking:
             lock = self._locks.setdefault(thread_id, threading.Lock())
         with lock:
+            config: Any = {**config_of(thread_id), "recursion_limit": 10 + 3 * self.limits.max_rounds}
             stream = graph.stream(
                 asked,
-                {"configurable": {"thread_id": thread_id}, "recursion_limit": 10 + 3 * self.limits.max_rounds},
+                config,
                 context=Context(picture=picture),
                 stream_mode="custom",
             )
             yield from cast("Iterator[Event]", stream)
-
-
-def open_saver(path: str | os.PathLike[str] | None) -> tuple[Any, Any]:
-    """(connection, LangGraph saver) for an SQLite file, or (None, a saver in memory)."""
-    if path is None:
-        from langgraph.checkpoint.memory import InMemorySaver
-
-        return None, InMemorySaver()
-    import sqlite3
-
-    from langgraph.checkpoint.sqlite import SqliteSaver
-
-    try:
-        connection = sqlite3.connect(path, check_same_thread=False)
-        saver = SqliteSaver(connection)
-        saver.setup()
-    except sqlite3.Error as error:
-        raise UsageError(f"cannot keep conversations in {path}: {error}; give a file that can be written") from None
-    return connection, saver
+            if graph is self._threads and self._connection is not None:
+                trim(self._saver, thread_id, keep=10 + 3 * self.limits.max_rounds)
 
 
 def last(stream: Iterator[Event], on_event: Callable[[Event], None] | None) -> Answer:

@@ -1,5 +1,7 @@
 """The graph: `begin → decide → (answer | experts → focus → decide …) → answer`, at most `max_rounds` of experts.
 
+A question that comes with its regions goes from `begin` straight to `answer`.
+
 The nodes are in `agent/nodes.py`, the state is in `agent/state.py`. `make_graph` is the entry of `langgraph.json`, for
 LangGraph's own tools: they bring their own checkpointer and give the picture by path.
 """
@@ -31,7 +33,7 @@ def build_graph(
     for name in ("begin", "decide", "experts", "focus", "answer"):
         graph.add_node(name, getattr(nodes, name))
     graph.add_edge(START, "begin")
-    graph.add_edge("begin", "decide")
+    graph.add_conditional_edges("begin", nodes.after_begin, ["decide", "answer"])
     graph.add_conditional_edges("decide", nodes.after_decide, ["experts", "answer"])
     graph.add_edge("experts", "focus")
     graph.add_conditional_edges("focus", nodes.after_focus, ["decide", "answer"])

@@ -7,7 +7,7 @@ sees, never an exception.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Lock
@@ -17,9 +17,9 @@ from langgraph.runtime import Runtime
 
 from agent import events, replies
 from agent.shelf import Shelf
-from agent.state import Limits, Remembered, State, Work, call_key, default_calls, dump
+from agent.state import Limits, Remembered, State, Work, call_key, dump, with_defaults
 from agent.types import Controller, Decision, ExpertCost, Round, Turn, View
-from tools.base import Call
+from tools.base import Call, CallResult, Region
 from tools.cache import result_key
 from tools.errors import ExpertError, PictureError
 from tools.pictures import Picture
@@ -46,13 +46,20 @@ class Nodes:
         self.shelf = Shelf()
 
     def begin(self, state: State, runtime: Runtime[Context]) -> Update:
-        """Checks the question, opens the picture and starts the work; a new picture empties the memory."""
+        """Checks the question, opens the picture and starts the work; a new picture empties memory and history."""
         state.check(self.limits)
         picture = self.picture(state, runtime, opened=False)
         options = [option.strip() for option in state.options] if state.options else None
         work = Work(question=state.question.strip(), options=options, mode=state.mode, threshold=state.threshold)
-        memory = state.memory if state.sha256 == picture.sha256 else []
-        return {"sha256": picture.sha256, "memory": dump(memory), "work": dump(work), "answer": None}
+        same = state.sha256 == picture.sha256
+        memory, kept = (state.memory, state.history) if same else ([], [])
+        history = kept if state.earlier is None else state.earlier
+        if state.regions is not None:
+            give(work, state.regions)
+            if history and history[-1].question == work.question:  # answered anew: the old one is void
+                history = history[:-1]
+        update = {"sha256": picture.sha256, "memory": dump(memory), "history": dump(history), "answer": None}
+        return {**update, "work": dump(work)}
 
     def decide(self, state: State, runtime: Runtime[Context]) -> Update:
         """One turn of the controller: answer, or calls. The mode and the threshold have the last word."""
@@ -76,8 +83,8 @@ class Nodes:
         below = work.mode == "learned" and work.threshold is not None and decision.p_call < work.threshold
         if work.mode == "direct" or below or not self.limits.max_rounds:
             allowed = []
-        elif work.mode == "always" and not allowed and work.round == 0:
-            allowed = default_calls(self.schemas)
+        elif work.mode == "always" and work.round == 0:
+            allowed = with_defaults(decision.calls, self.schemas)
         for call in allowed:
             if call_key(call) in seen:
                 notes.append(f"{call.expert}: this call was already made, its result is above")
@@ -87,7 +94,7 @@ class Nodes:
                 calls.append(call)
                 seen.add(call_key(call))
         changed = {"calls": calls, "notes": notes, "answer": None if calls else decision.answer}
-        if allowed and not decision.calls:
+        if len(allowed) > len(decision.calls):
             changed["said"] = None
         return decision.model_copy(update=changed)
 
@@ -165,15 +172,19 @@ class Nodes:
                     answer = self.controller.answer(view)
         work.ledger.usage += view.usage
         said = answer.model_dump(mode="json", include={"text", "choice", "confidence", "evidence"})
-        work.step("answer", since(start), **said, usage=dump(view.usage))
+        left_out = {"notes": more} if (more := view.notes[len(work.notes) :]) else {}
+        work.step("answer", since(start), **said, **left_out, usage=dump(view.usage))
         answer = answer.model_copy(
             update={"decision": work.first or Decision(), "ledger": work.ledger, "trace": work.trace}
         )
         history = [*state.history, Turn(question=work.question, options=work.options, answer=answer.text)]
-        cleared = {"options": None, "mode": "learned", "threshold": None}
+        cleared = {"options": None, "mode": "learned", "threshold": None, "regions": None, "earlier": None}
         runtime.stream_writer(events.Done(answer=answer))
         history = history[-self.limits.max_turns :] if self.limits.max_turns else []
         return {"answer": dump(answer), "work": dump(work), "history": dump(history), **cleared}
+
+    def after_begin(self, state: State) -> str:
+        return "decide" if state.regions is None else "answer"
 
     def after_decide(self, state: State) -> str:
         work = working(state)
@@ -217,6 +228,19 @@ def working(state: State) -> Work:
     if state.work is None:
         raise RuntimeError("the graph has not begun: `begin` comes first")
     return state.work
+
+
+def give(work: Work, regions: Sequence[Region]) -> None:
+    """Regions given with the question, as if the experts that they name had just returned them."""
+    by_source: dict[str, list[Region]] = {}
+    for region in regions:
+        by_source.setdefault(region.source or "given", []).append(region)
+    work.calls = [Call(expert=source) for source in by_source]
+    work.regions = list(regions)
+    results = [CallResult(call=call, regions=by_source[call.expert]) for call in work.calls]
+    if results:
+        work.rounds, work.round = [Round(decision=Decision(calls=work.calls), results=results)], 1
+    work.step("given", 0.0, regions=dump(list(regions)))
 
 
 def since(start: float) -> float:

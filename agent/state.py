@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from agent.types import Answer, Decision, Ledger, Mode, Round, Step, Turn
-from tools.base import Call, CallResult, Region
+from tools.base import Box, Call, CallResult, Region
 from tools.errors import UsageError
 
 
@@ -64,13 +64,21 @@ class Work(BaseModel):
 
 
 class Question(BaseModel):
-    """The graph's input: a picture by path (empty when it is given in the context) and what is asked of it."""
+    """The graph's input: a picture by path (empty when it is given in the context) and what is asked of it.
+
+    With `regions` the answer is given from these and nothing else: no decision, no experts (corrected evidence).
+    `earlier` are the turns before this one, for callers that keep their conversations themselves. `box` is the part of
+    the picture in `image` that the context's picture shows.
+    """
 
     image: str = ""
     question: str = ""
     options: list[str] | None = None
     mode: Mode = "learned"
     threshold: float | None = None
+    regions: list[Region] | None = None
+    earlier: list[Turn] | None = None
+    box: Box | None = None
 
     def check(self, limits: Limits) -> None:
         """Raises `UsageError` for a question that cannot be asked."""
@@ -80,6 +88,8 @@ class Question(BaseModel):
             raise UsageError(f"the question has {len(self.question)} characters, at most {limits.max_question_chars}")
         if self.threshold is not None and not 0.0 <= self.threshold <= 1.0:
             raise UsageError(f"the threshold must be between 0 and 1, got {self.threshold}")
+        if len(self.regions or []) > limits.max_regions:
+            raise UsageError(f"{len(self.regions or [])} regions are given, at most {limits.max_regions}")
         if self.options is None:
             return
         options = [option.strip() for option in self.options]
@@ -123,5 +133,11 @@ def call_key(call: Call) -> str:
 
 
 def default_calls(schemas: Sequence[dict[str, Any]]) -> list[Call]:
-    """The calls of mode `always` when the controller made none: every expert that needs no arguments."""
+    """A call of every expert that needs no arguments."""
     return [Call(expert=schema["name"]) for schema in schemas if not schema["parameters"].get("required")]
+
+
+def with_defaults(calls: Sequence[Call], schemas: Sequence[dict[str, Any]]) -> list[Call]:
+    """The calls of mode `always`: what the controller asks for, and every other expert that needs no arguments."""
+    named = {call.expert for call in calls}
+    return [*calls, *(call for call in default_calls(schemas) if call.expert not in named)]

@@ -16,7 +16,8 @@ Mode = Literal["direct", "always", "learned"]
 
 
 class Usage(BaseModel):
-    """Tokens of one or more controller calls. `prompt_tokens` is all input; `cached_tokens` its part not recomputed."""
+    """Tokens of one or more controller calls. `prompt_tokens` is all input, `visual_tokens` its part that stands for
+    pictures, `cached_tokens` its part not recomputed."""
 
     controller_calls: int = 0
     prompt_tokens: int = 0
@@ -63,7 +64,7 @@ class Decision(BaseModel):
 
 
 class Step(BaseModel):
-    """One step of a trace: `kind` is decide, experts, focus or answer; `data` is JSON-ready."""
+    """One step of a trace: `kind` is decide, experts, focus, given or answer; `data` is JSON-ready."""
 
     kind: str
     round: int = 0
@@ -99,7 +100,8 @@ class Round(BaseModel):
 
 
 class View(BaseModel):
-    """What a controller sees of one question at one moment; it adds what it spent to `usage`.
+    """What a controller sees of one question at one moment; it adds what it spent to `usage`, and while answering to
+    `notes` a line for what it left out (for the trace).
 
     `experts` are the schemas (`Tool.schema()`) of the experts at hand; `regions` what they returned so far, in call
     order; `failures` one line for each failed call; `notes` lines about rejected calls; `rounds` the same by round.

@@ -127,9 +127,8 @@ def run_variant(
         tasks = waiting(plan, journal)
         if tasks:
             say(f"{variant.name}: {len(tasks)} questions")
-            asks: Asks = Asker.load(changed, [variant.mode])
-            if variant.true_boxes:
-                asks = Told(asks, evidence_of(plan.questions))
+            asker = Asker.load(changed, [variant.mode])
+            asks: Asks = Told(asker, evidence_of(plan.questions)) if variant.true_boxes else asker
             try:
                 ask_all(plan, tasks, asks, journal)
             finally:

@@ -28,7 +28,7 @@ from pydantic import BaseModel
 from evaluation.cli_output import prepare_output
 from tools.errors import P2GError
 from tools.pictures import Picture
-from tools.read import Read
+from tools.read import Read, ReadArgs
 
 SIZE, LINES, SEED = (2000, 1500), 32, 7
 WORDS = [
@@ -110,7 +110,7 @@ def run(profile_name: str, repeats: int) -> Bench:
     if find_spec("openvino"):
         other = Read(engine="openvino")
         other.ready()
-        spent = [timed(lambda: other(picture, other.parse({})))[0] for _ in range(repeats)]
+        spent = [timed(lambda: other(picture, ReadArgs()))[0] for _ in range(repeats)]
         ms["OCR by openvino, first"], ms["OCR by openvino"] = spent[0], statistics.median(spent)
 
     agent = Agent(controller, profile.build_runner())

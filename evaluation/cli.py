@@ -76,7 +76,15 @@ def run(
     as_json: JsonOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
 ) -> None:
-    """Run a benchmark, or go on with a run that was stopped; what has a row is not asked again."""
+    """Run a benchmark, or go on with a run that was stopped; what has a row is not asked again.
+
+    `grounding` is no benchmark of questions: it measures the profile's expert `ground` on --limit scenes (60).
+    """
+    if benchmark == "grounding":
+        from evaluation.benchmarks.grounding import command
+
+        command(load_profile(profile), limit or 60, out, as_json, quiet)
+        return
     from evaluation.cli_output import show_end
     from evaluation.journal import Journal
     from evaluation.progress import RunProgress

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.durable import RESULTS
 from agent.evidence import printable
-from evaluation.journal import RESULTS
 from tools.errors import UsageError
 
 if TYPE_CHECKING:

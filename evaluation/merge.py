@@ -7,22 +7,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from evaluation.journal import (
+from agent.durable import (
     RESULTS,
     ROWS,
     RUN,
-    TRACES,
     difference,
     last_line_end,
     lock,
-    read_run,
-    row_at,
     scan,
     to_line,
     write_results,
     write_whole,
 )
-from evaluation.rows import Run
+from evaluation.journal import TRACES, read_run, stable
+from evaluation.rows import Row, Run
 from tools.errors import UsageError
 
 
@@ -40,7 +38,7 @@ def merge(folders: Sequence[Path], out: Path) -> str:
             for folder, _ in shards:
                 copy(folder, rows, traces)
         places, _, _ = scan(out / ROWS)
-        digest = write_results(out, ((out / ROWS, places[key]) for key in keys(shards)))
+        digest = write_results(out / RESULTS, ((out / ROWS, places[key]) for key in keys(shards)), stable)
         first = shards[0][1]
         whole = first.model_copy(update={"shard": None, "questions": sum(run.questions for _, run in shards)})
         write_whole(out / RUN, whole.model_dump_json(indent=1).encode() + b"\n")
@@ -82,7 +80,8 @@ def copy(folder: Path, rows: BinaryIO, traces: BinaryIO) -> None:
     places, _, _ = scan(folder / ROWS)
     with (folder / ROWS).open("rb") as source:
         for place in sorted(places.values()):
-            row = row_at(source, place)
+            source.seek(place)
+            row = Row.model_validate_json(source.readline())
             row.trace = None if row.trace is None else row.trace + before
             rows.write(to_line(row.model_dump(mode="json")))
 

@@ -1,24 +1,18 @@
 """Scorers of open answers: pure, deterministic functions from an answer and its gold to right, wrong or a number.
 
 `exact_match` is the headline; `contains` and `anls` (ST-VQA, DocVQA) stand beside it because small models answer in
-sentences; `vqa_accuracy` (VQA, TextVQA) and `relaxed_accuracy` (ChartQA) follow their benchmarks. Normalisation is
-careful where it is usually wrong: it never drops digits, signs, decimals or units, so that 10.70 is not 1070.
+sentences; `vqa_accuracy` (VQA, TextVQA) and `relaxed_accuracy` (ChartQA) follow their benchmarks. `exact_match` and the
+normalisation behind all of them are in `policies/scoring.py`, because training scores its runs with them too.
 """
 
 from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-QUOTES = str.maketrans({"‘": "'", "’": "'", "‚": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
-DASHES = str.maketrans({"‐": "-", "‑": "-", "‒": "-", "–": "-", "—": "-", "−": "-"})
-EDGES = " \t\n.,;:!?\"'`()[]{}<>*_"  # not % $ # / ~ ° + -, which carry meaning
-THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
-MONEY = re.compile(r"([$€£¥])\s+(?=\d)")
-UNIT = re.compile(r"(?<=\d)\s+(?=(?:[kmgt]i?b|[kmg]?hz|k?g|mg|m?l|[kcm]?m|k?[vw]|ms|mw|°[cf]?|%)(?!\w))")
-ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\S)")
+from policies.scoring import exact_match, normalise
+
 NEGATION = re.compile(r"(?:\b(?:not|no|never|cannot|neither|nor|without|than|instead of)|n't)\s+(?:\w+\s+){0,2}$")
 NUMBER = re.compile(r"([+-]?)[$€£¥]?([+-]?)((?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,2})?)(%?)[€£¥]?")
 YEAR = re.compile(r"(?:1[5-9]|20)\d\d")
@@ -28,33 +22,6 @@ TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 WORDS = {word: number for number, word in enumerate([*SMALL.split(), "seventeen", "eighteen", "nineteen"])}
 WORDS |= {word: 10 * number for number, word in enumerate(TENS.split(), start=2)}
 WORDS |= {f"{ten}-{one}": WORDS[ten] + WORDS[one] for ten in TENS.split() for one in SMALL.split()[1:10]}
-
-
-def normalise(text: str) -> str:
-    """One form of what people hold to be the same string.
-
-    NFKC, case, straight quotes and dashes, single spaces; a leading article and punctuation at the edges go; commas of
-    well-formed thousands go (1,600 is 1600; 1,60 and 10.70 stay); no space after a currency sign or before a unit.
-    """
-    text = unicodedata.normalize("NFKC", text).translate(QUOTES).translate(DASHES).casefold()
-    text = strip_edges(" ".join(text.split()))
-    text = strip_edges(ARTICLE.sub("", text))
-    text = THOUSANDS.sub(lambda match: match.group().replace(",", ""), text)
-    return UNIT.sub("", MONEY.sub(r"\1", text))
-
-
-def strip_edges(text: str) -> str:
-    """Without punctuation at both ends; a dot that starts a decimal (.5) or a dotted name (.muttrc) stays."""
-    text = text.rstrip(EDGES)
-    stripped = text.lstrip(EDGES)
-    head = text[: len(text) - len(stripped)]
-    return "." + stripped if head.endswith(".") and not head.endswith("..") and stripped else stripped
-
-
-def exact_match(answer: str, gold: str, accepted: Iterable[str] = ()) -> bool:
-    """Whether the answer is the gold or one of the accepted forms, after `normalise`; an empty answer never is."""
-    found = normalise(answer)
-    return bool(found) and any(found == normalise(form) for form in (gold, *accepted))
 
 
 def contains(answer: str, gold: str, accepted: Iterable[str] = ()) -> bool:

@@ -15,12 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from agent.together import stopping
 from agent.types import Step
 from evaluation.asking import Asker, Asking, Asks, BenchMode, Load
 from evaluation.benchmarks.base import Question
 from evaluation.journal import Journal
 from evaluation.rows import Row
-from evaluation.runner import Plan, Task, stopping
+from evaluation.runner import Plan, Task
 from tools.errors import ControllerError, UsageError
 
 if TYPE_CHECKING:

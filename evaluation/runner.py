@@ -7,17 +7,13 @@ after a kill the same command goes on where it stopped. Rows are never held in m
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent.together import each
 from agent.types import Step
 from evaluation import provenance
 from evaluation.asking import MODES, Asking, Asks, BenchMode, key_of
@@ -119,44 +115,12 @@ def ask_all(
 ) -> None:
     """Asks the tasks; rows are written by this thread alone. Raises `KeyboardInterrupt` when it was asked to stop."""
     workers = max(1, workers) if asks.thread_safe else 1
-    left = iter(tasks)
-    running: set[Future[Asked]] = set()
-    ended: set[Future[Asked]] = set()
-    with stopping(say) as stop, ThreadPoolExecutor(workers, "p2g-bench") as pool:
-        while True:
-            while not stop.is_set() and len(running) < workers and (task := next(left, None)):
-                running.add(pool.submit(plan.asking, asks, *task))
-            for future in ended:  # written while the next questions are already being asked
-                row, steps = future.result()
-                journal.append(row, steps)
-                tell(row)
-            if not running:
-                break
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
-    if stop.is_set():
-        raise KeyboardInterrupt
 
+    def keep(asked: Asked) -> None:
+        journal.append(*asked)
+        tell(asked[0])
 
-@contextmanager
-def stopping(say: Callable[[str], None]) -> Iterator[threading.Event]:
-    """Set by the first Ctrl-C (or SIGTERM); the second one ends the process at once, every kept row is on the disk."""
-    stop = threading.Event()
-
-    def handle(number: int, frame: object) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-        say("stopping: the questions in flight are finished first (Ctrl-C again to leave them)")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    each(tasks, lambda task: plan.asking(asks, *task), keep, workers=workers, say=say)
 
 
 def part_of(shard: tuple[int, int] | None) -> str | None:

@@ -49,7 +49,7 @@ def validate(pages: int, weights: str | Path, per_page: int = 4) -> dict[str, tu
         for number in rng.sample(asked, min(per_page, len(asked))):
             question, spans = page.questions[number], read.spans[number] or []
             gold = " ".join(read.lines[s.line].text[s.start : s.end] for s in spans) or ABSENT
-            seen = (page.width, max(page.height, *(line.box[3] for line in read.lines), 0))
+            seen = (page.width, round(max(page.height, *(line.box[3] for line in read.lines), 0)))
             reply = engine.answer(read.lines, seen, question.text, None)
             count(question.kind if spans else "absent", exact_match(reply.text, gold, []))
         if page.questions:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from policies.allocation import Allocation, allocate, expand_visual_tokens, visual_token_count
     from policies.config import SPECIAL_TOKENS, P2GConfig, add_special_tokens
-    from policies.llava import from_llava
+    from policies.llava import from_llava, from_llava_checkpoint
     from policies.model import P2GModel
     from policies.vision import PictureProcessor
 
@@ -21,6 +21,7 @@ _HOME = {
     "P2GConfig": "config",
     "add_special_tokens": "config",
     "from_llava": "llava",
+    "from_llava_checkpoint": "llava",
     "P2GModel": "model",
     "PictureProcessor": "vision",
 }
@@ -35,6 +36,7 @@ __all__ = [
     "allocate",
     "expand_visual_tokens",
     "from_llava",
+    "from_llava_checkpoint",
     "visual_token_count",
 ]
 

@@ -1,8 +1,9 @@
 """The native controller: a CLIP-style vision tower, P²G's two projectors and any causal LM, as one `PreTrainedModel`.
 
-A sample is a global image and any number of region crops. Each goes through the MLP or the resampler by the rule in
+A sample is a global image and any number of regions. Each goes through the MLP or the resampler by the rule in
 `policies.allocation`, and its tokens replace the placeholders in the text (after P²G, arXiv 2403.19322; the resampler
-after SEAL). Every assistant turn starts with `<|answer|>` or `<|call|>`: `p_call` is the softmax of those two.
+after SEAL; regions by `policies.regions`). Every assistant turn starts with `<|answer|>` or `<|call|>`: `p_call` is the
+softmax of those two.
 """
 
 from __future__ import annotations
@@ -24,23 +25,34 @@ from transformers import (
 from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from policies.allocation import IGNORED, Via, allocate, check_placeholders
+from policies.allocation import IGNORED
 from policies.config import P2GConfig, add_special_tokens
 from policies.projectors import MLPProjector, Resampler
+from policies.regions import roi_align
+from policies.tower import tower_features
+from policies.visuals import Visuals, one_context_blocks, region_numbers, widths
 from tools.errors import UsageError
 
 
 class P2GModel(PreTrainedModel, GenerationMixin):
     """`P2GModel(config)` is random; `from_pretrained` loads one; given parts keep their weights and lend their config.
 
-    Arguments that `forward` and `generate` share (B samples, R_i regions in sample i):
+    Arguments that `forward` and `generate` share (B rows of text):
 
-    * `input_ids [B, L]`: placeholders already expanded by `policies.allocation.expand_visual_tokens`.
+    * `input_ids [B, L]`: placeholders already expanded (`policies.visuals.Pictures`, `expand_visual_tokens`).
+    * `visuals`: the pictures of the batch and a block for every placeholder, in the order of the ids, row after row.
+      Rows may hold any number of contexts (packed trees with a 4-D `attention_mask` and `position_ids`), each with its
+      own allocation; the tower runs once over all pictures.
+    * `attention_mask`: `[B, L]`, 1 where a token is, or `[B, 1, L, L]`, bool (True: may look) or additive floats.
+
+    A thin layer over `visuals` for one context a row, its regions as crops (R_i of them in sample i):
+
     * `pixel_values [B, 3, H, W]`: one global image per sample, or None.
     * `region_pixel_values [sum R_i, 3, H, W]`: the crops of all samples, one after the other, without padding.
     * `region_counts [B]`: R_i; may be left out when B is 1 or when there are no regions.
 
-    Instead of pixels, both take what `vision_features` gave for them, so that a picture is encoded once.
+    Instead of pixels, all take what `vision_features` gave for them, so that a picture is encoded once.
+    A tower without trainable parameters runs without gradients and with the statistics of evaluation (BatchNorm).
     """
 
     config: P2GConfig
@@ -98,6 +110,7 @@ class P2GModel(PreTrainedModel, GenerationMixin):
         pixel_values: Tensor | None = None,
         region_pixel_values: Tensor | None = None,
         region_counts: Tensor | Sequence[int] | None = None,
+        visuals: Visuals | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         past_key_values: Any = None,
@@ -115,11 +128,16 @@ class P2GModel(PreTrainedModel, GenerationMixin):
             if input_ids is None:
                 raise UsageError("give input_ids or inputs_embeds")
             fresh = past_key_values is None or past_key_values.get_seq_length() == 0
-            inputs_embeds = self.embed(input_ids, pixel_values, region_pixel_values, region_counts, complete=fresh)
+            inputs_embeds = self.embed(
+                input_ids, pixel_values, region_pixel_values, region_counts, visuals=visuals, complete=fresh
+            )
             if labels is not None and self.vision_tower is not None:
                 labels = labels.masked_fill(self._is_visual(input_ids), IGNORED)
         if position_ids is None and attention_mask is not None and attention_mask.ndim == 2:
             position_ids = (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -inputs_embeds.shape[1] :]
+        if attention_mask is not None and attention_mask.ndim == 4 and attention_mask.dtype == torch.bool:
+            bias = torch.zeros(attention_mask.shape, dtype=inputs_embeds.dtype, device=attention_mask.device)
+            attention_mask = bias.masked_fill_(~attention_mask, torch.finfo(bias.dtype).min)
         if position_ids is not None and self._lm_takes_positions:
             kwargs["position_ids"] = position_ids
         kwargs["return_dict"] = True
@@ -139,6 +157,7 @@ class P2GModel(PreTrainedModel, GenerationMixin):
         pixel_values: Tensor | None = None,
         region_pixel_values: Tensor | None = None,
         region_counts: Tensor | Sequence[int] | None = None,
+        visuals: Visuals | None = None,
         past_key_values: Any = None,
         **kwargs: Any,
     ) -> Any:
@@ -150,8 +169,8 @@ class P2GModel(PreTrainedModel, GenerationMixin):
         old = past_key_values.get_seq_length() if past_key_values is not None else 0
         if past_key_values is not None:
             kwargs["past_key_values"] = past_key_values
-        if pixel_values is not None or region_pixel_values is not None:
-            new = self.embed(input_ids[:, old:], pixel_values, region_pixel_values, region_counts)
+        if pixel_values is not None or region_pixel_values is not None or visuals is not None:
+            new = self.embed(input_ids[:, old:], pixel_values, region_pixel_values, region_counts, visuals=visuals)
             unused = new.new_zeros(len(new), old, new.shape[-1])  # transformers cuts the cached part off again
             kwargs["inputs_embeds"] = torch.cat([unused, new], dim=1)
         return super().generate(input_ids=input_ids, **kwargs)  # type: ignore[misc]
@@ -163,6 +182,7 @@ class P2GModel(PreTrainedModel, GenerationMixin):
         region_pixel_values: Tensor | None = None,
         region_counts: Tensor | Sequence[int] | None = None,
         complete: bool = True,
+        visuals: Visuals | None = None,
     ) -> Tensor:
         """Input embeddings `[B, L, D]` with the visual tokens in place. Raises `UsageError` on a mismatch.
 
@@ -171,42 +191,59 @@ class P2GModel(PreTrainedModel, GenerationMixin):
         embeds = self.get_input_embeddings()(input_ids)
         if region_pixel_values is not None and len(region_pixel_values) == 0:
             region_pixel_values = None
-        if pixel_values is None and region_pixel_values is None:
+        if pixel_values is not None or region_pixel_values is not None:
+            if visuals is not None:
+                raise UsageError("give visuals, or pixel_values and region_pixel_values, not both")
+            visuals = self._one_context(input_ids, pixel_values, region_pixel_values, region_counts)
+        if visuals is None or not len(visuals):
             if complete and self.vision_tower is not None and bool(self._is_visual(input_ids).any()):
                 raise UsageError("the text has <image> or <|region|> placeholders but no pictures were given")
             return embeds
         if self.vision_tower is None:
             raise UsageError("this controller has no vision tower (vision_config is None): it takes text only")
-        counts = _as_list(region_counts, len(input_ids), region_pixel_values)
-        if pixel_values is not None and len(pixel_values) != len(input_ids):
-            raise UsageError(f"{len(pixel_values)} global images for {len(input_ids)} samples; give one for each")
-        check_placeholders(input_ids.tolist(), counts, self.config, with_image=pixel_values is not None)
-        image_tokens, region_tokens = self._visual_tokens(pixel_values, region_pixel_values, counts)
-        for token_id, tokens in (
-            (self.config.image_token_id, image_tokens),
-            (self.config.region_token_id, region_tokens),
-        ):
-            if tokens and token_id is not None:
-                mask = torch.eq(input_ids, token_id).unsqueeze(-1)
-                embeds = embeds.masked_scatter(mask, torch.cat(tokens).to(embeds))
-        return embeds
+        places = self._is_visual(input_ids)
+        lengths = torch.tensor(widths(self.config, visuals.blocks), device=input_ids.device)
+        ids = input_ids[places]
+        if len(ids) != int(lengths.sum()):
+            raise UsageError(
+                f"{len(visuals)} pictures and regions take {int(lengths.sum())} positions, input_ids have {len(ids)} "
+                "placeholders; expand each context with Pictures.expand, in the order of the ids"
+            )
+        if not torch.equal(ids, ids[lengths.cumsum(0) - lengths].repeat_interleave(lengths)):
+            raise UsageError("a picture's positions mix <image> and <|region|>; expand the contexts in order")
+        return embeds.masked_scatter(places.unsqueeze(-1), self.visual_tokens(visuals).to(embeds))
+
+    def visual_tokens(self, visuals: Visuals) -> Tensor:
+        """`[sum of the blocks' widths, D]`: what the placeholders become, block after block."""
+        features, blocks = self._features(visuals.pictures), visuals.blocks
+        maps = features[:, -(self.config.vision_grid**2) :].transpose(1, 2)  # without a CLS token
+        tokens: list[Tensor] = [features] * len(blocks)
+        for via, module in (("mlp", self.projector), ("resampler", self.resampler)):
+            for pooled in (False, True):
+                chosen = [i for i, b in enumerate(blocks) if b.via == via and (b.box is not None) == pooled]
+                if not chosen:
+                    continue
+                owners = [blocks[i].picture for i in chosen]
+                if pooled:
+                    boxes = [box for i in chosen if (box := blocks[i].box) is not None]
+                    grids = maps.unflatten(2, (self.config.vision_grid, -1))
+                    picked = roi_align(grids, owners, boxes, self.config.roi_cells, self.config.roi_samples)
+                else:
+                    picked = features[owners]
+                assert module is not None
+                picked = picked.to(next(module.parameters()).dtype)  # a bf16 tower with float32 projectors
+                for i, block in zip(chosen, module(picked), strict=True):
+                    tokens[i] = block
+        return torch.cat(tokens)
 
     def vision_features(self, pixel_values: Tensor) -> Tensor:
-        """`[N, 3, H, W]` -> features `[N, P, vision width]` of the configured layer, P = `config.vision_tokens`."""
+        """Features `[N, P, vision width]` of the configured layer, P = `config.vision_tokens`.
+
+        From normalised pixels `[N, 3, H, W]`, or uint8 `[N, H, W, 3]` as pictures are stored.
+        """
         if self.vision_tower is None:
             raise UsageError("this controller has no vision tower (vision_config is None): it takes text only")
-        side = self.config.image_side
-        if pixel_values.shape[1:] != (3, side, side):
-            raise UsageError(f"pictures must be [N, 3, {side}, {side}], got {list(pixel_values.shape)}")
-        pixels = pixel_values.to(device=self.vision_tower.device, dtype=self.vision_tower.dtype)
-        hidden = self.vision_tower(pixels, output_hidden_states=True).hidden_states[self.config.vision_feature_layer]
-        features = hidden[:, -self.config.vision_tokens :]
-        if features.shape[1] != self.config.vision_tokens:
-            raise UsageError(
-                f"the vision tower gives {features.shape[1]} tokens, {self.config.vision_tokens} were expected; "
-                "set vision_feature_select to 'patch' for a tower without a CLS token"
-            )
-        return features
+        return tower_features(self.vision_tower, self.config, pixel_values)
 
     def decision_logits(self, logits: Tensor) -> Tensor:
         """`[..., V]` -> `[..., 2]`: answer, call. Take the logits of the position before the assistant turn."""
@@ -256,45 +293,33 @@ class P2GModel(PreTrainedModel, GenerationMixin):
         ids = [i for i in (self.config.image_token_id, self.config.region_token_id) if i is not None]
         return torch.isin(input_ids, torch.tensor(ids, dtype=input_ids.dtype, device=input_ids.device))
 
-    def _visual_tokens(
-        self, images: Tensor | None, regions: Tensor | None, counts: list[int]
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Token blocks `[tokens, D]` of the global images and of the regions, each in order."""
-        rules = [allocate(n, self.config.max_mlp_regions) for n in counts]
-        via: list[Via] = [rule.global_via for rule in rules] if images is not None else []
-        split = len(via)
-        via += [rule.regions_via for rule, n in zip(rules, counts, strict=True) for _ in range(n)]
-        features = self._encode([part for part in (images, regions) if part is not None])
-        tokens: list[Tensor] = [features] * len(via)
-        modules: dict[Via, nn.Module | None] = {"mlp": self.projector, "resampler": self.resampler}
-        for name, module in modules.items():
-            chosen = [i for i, way in enumerate(via) if way == name]
-            if chosen:
-                assert module is not None
-                picked = features[chosen].to(next(module.parameters()).dtype)  # a bf16 tower with float32 projectors
-                for i, block in zip(chosen, module(picked), strict=True):
-                    tokens[i] = block
-        return tokens[:split], tokens[split:]
+    def _one_context(
+        self,
+        input_ids: Tensor,
+        images: Tensor | None,
+        regions: Tensor | None,
+        region_counts: Tensor | Sequence[int] | None,
+    ) -> Visuals:
+        """The general form of one context a row, whose regions are crops."""
+        if self.vision_tower is None:
+            raise UsageError("this controller has no vision tower (vision_config is None): it takes text only")
+        if regions is not None and self.config.region_pathway != "crop":
+            raise UsageError(f"region_pathway is {self.config.region_pathway!r}: give visuals instead of crops")
+        counts = region_numbers(region_counts, len(input_ids), 0 if regions is None else len(regions))
+        blocks = one_context_blocks(self.config, input_ids.tolist(), None if images is None else len(images), counts)
+        return Visuals(self._together([part for part in (images, regions) if part is not None]), blocks)
 
-    def _encode(self, pictures: list[Tensor]) -> Tensor:
-        """Pixels in one packed batch to features `[N, P, vision width]`; what is encoded already goes through."""
+    def _together(self, parts: list[Tensor]) -> Tensor:
+        """One batch of pictures: pixels stay pixels unless some are encoded already."""
+        if all(part.ndim == 4 and part.shape[1:] == parts[0].shape[1:] for part in parts):
+            return torch.cat(parts)
+        return torch.cat([self._features(part) for part in parts])
+
+    def _features(self, pictures: Tensor) -> Tensor:
+        """Features of pictures; what is encoded already goes through."""
+        if pictures.ndim != 3:
+            return self.vision_features(pictures)
         expected = (self.config.vision_tokens, self.config.vision_width)
-        for part in pictures:
-            if part.ndim == 3 and part.shape[1:] != expected:
-                raise UsageError(f"encoded pictures must be [N, {expected[0]}, {expected[1]}], got {list(part.shape)}")
-        if all(part.ndim == 4 and part.shape[1:] == pictures[0].shape[1:] for part in pictures):
-            return self.vision_features(torch.cat(pictures))
-        return torch.cat([part if part.ndim == 3 else self.vision_features(part) for part in pictures])
-
-
-def _as_list(counts: Tensor | Sequence[int] | None, batch: int, regions: Tensor | None) -> list[int]:
-    """Region counts as `batch` numbers that add up to the regions given."""
-    total = 0 if regions is None else len(regions)
-    if counts is None:
-        if total and batch != 1:
-            raise UsageError(f"say with region_counts how {total} regions divide among {batch} samples")
-        return [total] + [0] * (batch - 1)
-    values = [int(n) for n in (counts.tolist() if isinstance(counts, Tensor) else counts)]
-    if len(values) != batch or sum(values) != total or min(values) < 0:
-        raise UsageError(f"region_counts {values} do not fit {total} regions in {batch} samples")
-    return values
+        if pictures.shape[1:] != expected:
+            raise UsageError(f"encoded pictures must be [N, {expected[0]}, {expected[1]}], got {list(pictures.shape)}")
+        return pictures

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from policies.data.tree import Looks
 from tools.base import Box
-from tools.boxes import expand
+from tools.boxes import expand, to_square
 from tools.errors import PictureError
 from tools.pictures import Picture
 
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
 
 
 class PictureProcessor:
-    """Makes `P2GModel`'s `pixel_values` and `region_pixel_values` as its configuration says."""
+    """Makes what `P2GModel` sees as its configuration says: normalised `pixel_values` and `region_pixel_values`, or
+    the same pixels as uint8 (`whole`, `looks`) for `policies.visuals` and for training trees."""
 
     def __init__(self, config: P2GConfig):
         self.side = config.image_side
+        self.crops = config.region_pathway != "roi_align"
         self.crop_scale = config.crop_scale
         self.mean, self.std = tuple(config.image_mean), tuple(config.image_std)
 
@@ -39,6 +42,20 @@ class PictureProcessor:
         """One crop for each box (pixels, x1 y1 x2 y2) as `[R, 3, side, side]`. `PictureError` for a box outside."""
         crops = [crop_region(picture, box, self.side, self.crop_scale) for box in boxes]
         return to_tensor(crops, self.mean, self.std, self.side)
+
+    def whole(self, picture: Picture) -> np.ndarray:
+        """The whole picture as uint8 `[side, side, 3]`."""
+        return np.asarray(pad_to_square(picture.image, self.side, self.mean))
+
+    def looks(self, picture: Picture, boxes: Sequence[Box]) -> Looks:
+        """The regions in `boxes` (pixels) as crops and as places on the padded square. `PictureError` as `regions`.
+
+        Where the pathway only pools, no crops are made.
+        """
+        wanted = boxes if self.crops else []
+        crops = [np.asarray(crop_region(picture, box, self.side, self.crop_scale)) for box in wanted]
+        empty = np.zeros((0, self.side, self.side, 3), dtype=np.uint8)
+        return Looks(np.stack(crops) if crops else empty, [to_square(box, picture.size) for box in boxes])
 
 
 def pad_to_square(image: Image.Image, side: int, mean: Sequence[float]) -> Image.Image:

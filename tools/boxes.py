@@ -53,6 +53,14 @@ def to_unit(box: Sequence[float], size: Size, top: float = 1.0) -> Box:
     return (x1 * top / w, y1 * top / h, x2 * top / w, y2 * top / h)
 
 
+def to_square(box: Sequence[float], size: Size) -> Box:
+    """From pixels to 0-1 of the picture padded to its centred square: `(x + (side - width) / 2) / side`, clamped."""
+    side = max(size)
+    x1, y1, x2, y2 = shift(box, (side - size[0]) / 2, (side - size[1]) / 2)
+    x1, y1, x2, y2 = (min(max(v / side, 0.0), 1.0) for v in (x1, y1, x2, y2))
+    return (x1, y1, x2, y2)
+
+
 def clamp(box: Sequence[float], size: Size) -> Box | None:
     """The part of `box` inside the picture, or None when nothing of it is: x to `[0, width]`, y to `[0, height]`."""
     x1, y1, x2, y2 = (float(v) for v in box)

@@ -32,3 +32,9 @@ class ControllerError(P2GError):
     """A controller that cannot be loaded or reached, or whose reply cannot be used (exit code 5)."""
 
     exit_code = 5
+
+
+class TrainingError(P2GError):
+    """A training run that cannot go on: data, disk, a loss that is no number (exit code 6)."""
+
+    exit_code = 6

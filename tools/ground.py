@@ -1,7 +1,8 @@
 """The expert `ground`: where the named things are, by Grounding DINO (arXiv 2303.05499) through transformers.
 
 Any checkpoint of `GroundingDinoForObjectDetection` works: `IDEA-Research/grounding-dino-tiny` or `-base` by name, or a
-local folder. Large pictures are looked at in slices as well, because the model sees at most 1333 pixels a side.
+local folder. Large pictures are looked at in slices as well, because the model sees at most 1333 pixels a side. A
+folder with a `ground.json` (`tools/grounded.py`) says how its model looks and what its scores are worth; so does ours.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from tools import boxes
 from tools.base import BoxArg, Region, Tool
 from tools.errors import ExpertError
+from tools.grounded import Habits, detect_tiles
 from tools.pictures import Picture
+from tools.pyramid import detect_pyramid
 from tools.slicing import Detection, Slice, detect_sliced, slices
 
 SEEN = 1333  # longer side of what the model sees, pixels
@@ -50,15 +53,17 @@ class Ground(Tool):
     def __init__(
         self,
         model: str | None = None,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
         device: str | None = None,
         max_slices: int = 9,
     ) -> None:
-        """`model` is a hub name or a local folder; `device` a torch device (None: the GPU if there is one)."""
+        """`model` is a hub name or a local folder; `device` a torch device (None: the GPU if there is one); `threshold`
+        the lowest score (None: the model's own, or 0.3)."""
         self.model_name, self.threshold, self.device, self.max_slices = model, threshold, device, max_slices
         self._model: Any = None
         self._pixels: Any = None
         self._tokenizer: Any = None
+        self._habits: Habits | None = None
 
     def unavailable(self) -> str | None:
         if self.model_name is None:
@@ -92,11 +97,21 @@ class Ground(Tool):
                 "connect once to fetch it, or give a local folder"
             ) from error
         self.device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device == "cpu" and model.dtype == torch.float16:
+            model = model.float()
         self._model = model.to(self.device).eval()
+        self._habits = Habits.beside(Path(source))
+
+    @property
+    def usual_threshold(self) -> float:
+        """The lowest score that is reported when a call does not say; the model's own is known once it is loaded."""
+        if self.threshold is not None:
+            return self.threshold
+        return self._habits.threshold if self._habits else THRESHOLD
 
     def __call__(self, picture: Picture, args: GroundArgs) -> list[Region]:
         names = _names(args.objects)
-        threshold = self.threshold if args.threshold is None else args.threshold
+        threshold = self.usual_threshold if args.threshold is None else args.threshold
         part = boxes.clamp(boxes.ordered(args.box or (0, 0, *picture.size)), picture.size)
         if part is None:
             raise ExpertError(f"ground: box {args.box} is outside the {picture.width}x{picture.height} picture")
@@ -106,12 +121,27 @@ class Ground(Tool):
         def detect(piece: Slice) -> list[Detection]:
             return self._detect(view if piece == (0, 0, *view.size) else view.crop(piece), names, threshold)
 
-        side = self._slice_side(view.size)
-        found = detect_sliced(view.size, detect, side, int(side * OVERLAP))
+        if self._habits:
+            found = self._closer(view, names, threshold, self._habits)
+        else:
+            side = self._slice_side(view.size)
+            found = detect_sliced(view.size, detect, side, int(side * OVERLAP))
         return [
             Region(box=boxes.shift(item.box, dx, dy), label=item.label, score=item.score, source=self.name)
             for item in found
         ]
+
+    def _closer(self, view: Any, names: list[str], threshold: float, habits: Habits) -> list[Detection]:
+        text, spans = _prompt(names)
+        tokens = self._tokenizer(text, return_tensors="pt", return_offsets_mapping=True)
+        own = _own_tokens(tokens.pop("offset_mapping")[0], spans)
+        least = min(threshold, habits.sight.look)
+
+        def detect(factor: int, tiles: list[Slice]) -> list[list[Detection]]:
+            small = view if factor == 1 else view.reduce(factor)
+            return detect_tiles(self._model, small, tiles, tokens, own, names, habits, least)
+
+        return detect_pyramid(view.size, detect, habits.sight, threshold, habits.nms)
 
     def _slice_side(self, size: tuple[int, int]) -> int:
         """The smallest side from `SEEN` up that needs at most `max_slices` slices; one slice for small pictures."""
@@ -134,11 +164,10 @@ class Ground(Tool):
         with torch.inference_mode():
             output = self._model(**{key: value.to(self.device) for key, value in inputs.items()})
         probabilities = output.logits[0].sigmoid().float().cpu()
-        middles = offsets.float().mean(dim=1)
-        by_name = []
-        for start, end in spans:
-            own = torch.nonzero((middles > start) & (middles < end) & (offsets[:, 0] < offsets[:, 1])).flatten()
-            by_name.append(probabilities[:, own].amax(dim=1) if len(own) else torch.zeros(len(probabilities)))
+        by_name = [
+            probabilities[:, own].amax(dim=1) if len(own) else torch.zeros(len(probabilities))
+            for own in _own_tokens(offsets, spans)
+        ]
         labels = torch.stack(by_name, dim=1).argmax(dim=1)
         scores = probabilities.amax(dim=1)
         found = []
@@ -166,6 +195,14 @@ def _prompt(names: list[str]) -> tuple[str, list[tuple[int, int]]]:
         spans.append((len(text), len(text) + len(name.lower())))
         text += name.lower() + ". "
     return text.rstrip(), spans
+
+
+def _own_tokens(offsets: Any, spans: list[tuple[int, int]]) -> list[Any]:
+    """Of every name the numbers of its tokens; `offsets` `[T, 2]` are the characters of each token."""
+    import torch
+
+    middles, real = offsets.float().mean(dim=1), offsets[:, 0] < offsets[:, 1]
+    return [torch.nonzero((middles > start) & (middles < end) & real).flatten() for start, end in spans]
 
 
 def _distinct(found: list[Detection]) -> list[Detection]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agent.prompts import MAX_CROPS
-from agent.state import default_calls
+from agent.state import default_calls, with_defaults
 from agent.types import Answer, Controller, Decision, View
 from tools.base import Call
 from tools.slicing import Slice, slices
@@ -42,7 +42,7 @@ class Never(_Fixed):
 
 
 class Always(_Fixed):
-    """Calls in the first round: what the controller asks for, else every expert that needs no arguments."""
+    """Calls in the first round: what the controller asks for, and every other expert that needs no arguments."""
 
     def decide(self, view: View) -> Decision:
         if view.round:
@@ -50,8 +50,8 @@ class Always(_Fixed):
         asked = view.model_copy(update={"mode": "always"})
         decision = self.controller.decide(asked)
         view.usage = asked.usage
-        calls = decision.calls or default_calls(view.experts)
-        said = decision.said if decision.calls else None
+        calls = with_defaults(decision.calls, view.experts)
+        said = decision.said if len(calls) == len(decision.calls) else None
         return decision.model_copy(update={"calls": calls, "answer": None, "p_call": 1.0, "said": said})
 
 

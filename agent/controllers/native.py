@@ -1,36 +1,60 @@
-"""Controller `p2g`: our own model speaking the native protocol (design §7), at the moment its text path.
+"""Controller `p2g`: our own model speaking the native protocol (design §7).
 
-It decides with the probability of `<|call|>`, names an expert, and after the experts ran it answers from the text
-they read, copying it. It does not see the picture yet: what no expert reads it cannot know, and earlier turns of a
-conversation serve only through what was already read.
+It decides with the probability of `<|call|>`, names experts, and after they ran it answers: from the text they read by
+copying it, from the regions they found by looking at them. Weights without a vision tower do not see the picture: what
+no expert reads they cannot know. Earlier turns of a conversation serve only through what was already found.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from agent.calls import parse_calls
 from agent.replies import letter_of
 from agent.types import Answer, Decision, Usage, View
-from tools.base import Region
+from tools.base import Call, Region
 from tools.safety import neutralise
 
 if TYPE_CHECKING:
     from policies.nano import Policy
-    from policies.text.engine import Reply, TextEngine
+    from policies.text.engine import Found, Reply, TextEngine
+
+ContextMode = Literal["paper", "append"]
+MAX_REGIONS = 16  # looked at for one answer
 
 
 class NativeController:
     """`weights` is a folder of `policies/weights` by name or any path; `home` the cache directory with the base LM.
 
-    Loading happens on first use, or with `setup()`; raises `ControllerError` when something has to be fetched first.
+    `context`: before the answer, picture and regions are encoded anew ("paper"), or the focus turn continues the decide
+    turn ("append"). `region_pathway` and `allocation` (`P2GConfig`) replace what the weights were trained with. Of more
+    than `max_regions` regions the best are looked at. `device` is cpu, cuda, or auto.
+
+    Loading happens on first use, or with `setup()`; raises `ControllerError` when something has to be fetched first and
+    `UsageError` for settings that the weights cannot follow.
     """
 
-    def __init__(self, weights: str | Path = "nano", *, home: Path) -> None:
-        from policies.nano import weights_path
+    def __init__(
+        self,
+        weights: str | Path = "nano",
+        *,
+        home: Path,
+        context: ContextMode = "paper",
+        region_pathway: str | None = None,
+        allocation: str | None = None,
+        max_regions: int = MAX_REGIONS,
+        device: str = "cpu",
+    ) -> None:
+        from policies.nano import check_settings, weights_path
 
         self.weights, self.home = weights_path(weights), home
+        check_settings(self.weights, region_pathway, allocation)
+        self.context, self.max_regions, self.device = context, max_regions, device
+        self.region_pathway, self.allocation = region_pathway, allocation
         self._loaded: tuple[TextEngine, Policy] | None = None
 
     def setup(self) -> tuple[TextEngine, Policy]:
@@ -38,58 +62,97 @@ class NativeController:
         if self._loaded is None:
             from policies.nano import load_nano
 
-            self._loaded = load_nano(self.home, self.weights)
+            self._loaded = load_nano(self.home, self.weights, self.device, self.region_pathway, self.allocation)
         return self._loaded
 
+    @property
+    def threshold(self) -> float | None:
+        """What p_call is compared with where a question names no threshold; known once the model is loaded."""
+        return self._loaded[1].threshold if self._loaded else None
+
     def forget(self) -> None:
-        """Drops what earlier questions left in the prefix cache, so that answers do not depend on them."""
+        """Drops what earlier questions left in the caches, so that answers do not depend on them."""
         if self._loaded is not None:
             self._loaded[0].forget()
 
     def decide(self, view: View) -> Decision:
-        """Answer at once, or call one expert; after a round of experts there is enough to answer."""
+        """Answer at once, or call experts; after a round of experts there is enough to answer.
+
+        In mode `always` the model calls the expert that it finds likeliest, as it does above the threshold; the graph
+        adds all others that need no arguments.
+        """
         if view.round:
             return Decision()
         engine, policy = self.setup()
         experts, size, question, options = self._asked(view)
-        p_call = engine.p_call(experts, size, question, None)  # the question decides: options tempt it to guess
+        # the question decides: options tempt it to guess
+        p_call = engine.p_call(experts, size, question, None, view.picture)
         threshold = policy.threshold if view.threshold is None else view.threshold
         sure = p_call >= threshold and threshold < 1  # at 1 never, even when p_call rounds to it
         wanted = view.mode == "always" or (view.mode == "learned" and sure)
         if wanted and view.experts:
             takes = {schema["name"] for schema in view.experts if schema["parameters"].get("required")}
-            text = engine.call(experts, size, question, None, takes)
+            text = engine.call(experts, size, question, None, takes, view.picture)
             self._charge(view)
             parsed = parse_calls(text, view.experts, view.picture.size)
             return Decision(calls=parsed.calls, notes=parsed.notes, p_call=p_call, said=text)
-        reply = engine.direct(experts, size, question, options)
+        reply = engine.direct(experts, size, question, options, view.picture)
         self._charge(view)
         text = reply.text if reply.choice is None else letter_of(reply.choice)
         return Decision(answer=text, confidence=reply.confidence, p_call=p_call)
 
     def answer(self, view: View) -> Answer:
-        """The answer from the read text, with the regions it was copied from as evidence."""
+        """The answer from what was read and found, with the regions that it rests on as evidence."""
         engine, _ = self.setup()
+        experts, size, question, options = self._asked(view)
         read = [region for region in view.regions if region.text]
-        if read or view.calls:
+        looked = self._looked_at(view) if engine.eyes else []
+        failed = engine.eyes is not None and len(view.failures) == len(view.calls)  # no expert looked: it still can
+        if read or looked or (view.calls and not failed):
             safe = [region.model_copy(update={"text": neutralise(said(region))}) for region in read]
-            reply = engine.answer(safe, view.picture.size, *self._asked(view)[2:])
+            found = self._found(view, looked, experts)
+            reply = engine.answer(safe, size, question, options, found)
         else:
-            reply = engine.direct(*self._asked(view))
+            reply = engine.direct(experts, size, question, options, view.picture)
         self._charge(view)
         text = view.options[reply.choice] if view.options and reply.choice is not None else reply.text
-        return Answer(text=text, choice=reply.choice, confidence=reply.confidence, evidence=_evidence(reply, read))
+        evidence = _evidence(reply, read, looked, question)
+        return Answer(text=text, choice=reply.choice, confidence=reply.confidence, evidence=evidence)
 
     def _asked(self, view: View) -> tuple[list[tuple[str, str]], tuple[int, int], str, list[str] | None]:
         experts = [(schema["name"], neutralise(" ".join(schema["description"].split()))) for schema in view.experts]
         options = [neutralise(option) for option in view.options] if view.options else None
         return experts, view.picture.size, neutralise(view.question), options
 
+    def _looked_at(self, view: View) -> list[Region]:
+        """The regions to look at, in the order they came: those without text, and what experts drew."""
+        regions = [region for region in view.regions if not region.text or region.image]
+        if len(regions) <= self.max_regions:
+            return regions
+        best = sorted(range(len(regions)), key=lambda n: -regions[n].score)[: self.max_regions]
+        view.notes.append(f"{len(best)} of {len(regions)} regions were looked at, those with the best scores")
+        return [regions[n] for n in sorted(best)]
+
+    def _found(self, view: View, looked: Sequence[Region], experts: list[tuple[str, str]]) -> Found:
+        from policies.text.engine import Found
+
+        safe = [region.model_copy(update={"label": neutralise(region.label)}) for region in looked]
+        missing = [neutralise(name) for name in missing_names(view)]
+        called: str | None = None
+        if self.context == "append" and view.calls:
+            decision = view.rounds[0].decision if view.rounds else Decision(calls=view.calls)
+            called = neutralise(decision.said or "\n".join(map(call_line, decision.calls)))
+        return Found(view.picture, safe, missing, experts, called)
+
     def _charge(self, view: View) -> None:
         engine, _ = self.setup()
         cost = engine.cost
         view.usage += Usage(
-            controller_calls=1, prompt_tokens=cost.prompt, cached_tokens=cost.cached, generated_tokens=cost.generated
+            controller_calls=1,
+            prompt_tokens=cost.prompt,
+            visual_tokens=cost.visual,
+            cached_tokens=cost.cached,
+            generated_tokens=cost.generated,
         )
         engine.cost = type(cost)()
 
@@ -100,11 +163,41 @@ def said(region: Region) -> str:
     return text if region.label in {"", "text"} else f"{region.label}: {text}"
 
 
-def _evidence(reply: Reply, read: list[Region]) -> list[Region]:
-    """The regions an answer rests on: those it was copied from, or those that hold the chosen option's words."""
+def call_line(call: Call) -> str:
+    """A call as the model writes it: `ground: red car; dog`, `read:`."""
+    values = list(call.args.values())
+    if len(values) == 1 and isinstance(values[0], list) and all(isinstance(value, str) for value in values[0]):
+        return f"{call.expert}: {'; '.join(values[0])}"
+    return f"{call.expert}: {json.dumps(call.args, ensure_ascii=False)}" if call.args else f"{call.expert}:"
+
+
+def missing_names(view: View) -> list[str]:
+    """Names that an expert was asked to find and that stand on none of the regions it returned."""
+    out: list[str] = []
+    for result in (result for done in view.rounds for result in done.results if result.error is None):
+        seen = " ".join(f"{region.label} {region.text or ''}" for region in result.regions).casefold()
+        for names in result.call.args.values():
+            if isinstance(names, list) and all(isinstance(name, str) for name in names):
+                out += [name for name in names if " ".join(name.replace(".", " ").split()).casefold() not in seen]
+    return list(dict.fromkeys(out))
+
+
+def _evidence(reply: Reply, read: list[Region], looked: list[Region], question: str) -> list[Region]:
+    """The regions an answer rests on: those it was copied from, or those that hold the chosen option's words; of those
+    that were looked at the ones that question or answer name, or all."""
     if reply.lines:
         return [read[number] for number in reply.lines]
+    if reply.seen:
+        written = [region for region in read if _names(reply.text, region.text or "")][:3]
+        named = [region for region in looked if _names(region.label, f"{question} {reply.text}")]
+        return written or named or looked
     if reply.choice is None:
         return []
     wanted = "".join(reply.text.lower().split())
     return [region for region in read if wanted and wanted in "".join((region.text or "").lower().split())][:3]
+
+
+def _names(name: str, text: str) -> bool:
+    """Whether `name` stands in `text` as words of their own, maybe in the plural."""
+    words = re.escape(name.strip())
+    return bool(words) and bool(re.search(rf"(?<!\w){words}(?:e?s)?(?!\w)", text, re.IGNORECASE))

@@ -38,15 +38,23 @@ class Settings(BaseModel):
 
 
 class Native(Settings):
-    """The controller of this project. `weights` is a folder of `policies/weights` by name, or any path."""
+    """The controller of this project. `weights` is a folder of `policies/weights` by name, or any path.
+
+    The other settings are those of `NativeController`; `region_pathway` and `allocation` are for comparisons.
+    """
 
     kind: Literal["native"] = "native"
     weights: str = "nano"
+    context: Literal["paper", "append"] = "paper"
+    region_pathway: Literal["crop", "roi_align", "hybrid"] | None = None
+    allocation: Literal["rule", "mlp", "resampler"] | None = None
+    max_regions: int = Field(default=16, ge=1, le=256)
+    device: str = "cpu"
 
     def build(self, home: Path) -> Controller:
         from agent.controllers.native import NativeController
 
-        return NativeController(self.weights, home=home)
+        return NativeController(home=home, **self.model_dump(exclude={"kind"}))
 
 
 class Chat(Settings):

@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from agent.durable import write_whole
 from evaluation.facts import Fact, facts_of
-from evaluation.journal import read_rows, read_run, read_trace, write_whole
+from evaluation.journal import read_rows, read_run, read_trace
 from evaluation.reports.cards import Card, Pictures
 from evaluation.reports.html import to_html
 from evaluation.reports.markdown import to_markdown

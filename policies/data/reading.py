@@ -140,12 +140,20 @@ def _neighbours(lines: list[Line], rng: random.Random) -> list[tuple[int, int]]:
     order = in_reading_order(lines)
     taken: set[int] = set()
     for a, b in itertools.pairwise(order):
+        if _upright(lines[a]) or _upright(lines[b]):
+            continue
         one, two = lines[a].box, lines[b].box
         gap, tall = two[0] - one[2], one[3] - one[1]
         if abs(one[1] - two[1]) < tall * 0.3 and -2 < gap < tall * 0.9 and not {a, b} & taken and rng.random() < 0.7:
             pairs.append((a, b))
             taken |= {a, b}
     return pairs
+
+
+def _upright(line: Line) -> bool:
+    """Whether a line runs up or down, as on the spine of a book: such lines are read one by one."""
+    x1, y1, x2, y2 = line.box
+    return len(line.text) >= 4 and y2 - y1 > 1.5 * (x2 - x1)
 
 
 def _aligned(truth: str, read: str) -> list[int]:

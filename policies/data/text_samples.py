@@ -21,25 +21,36 @@ from policies.text.select import select_rows
 ABSENT_OFFERED = 0.25  # how often "not in the image" is a wrong option, so that seeing it gives nothing away
 
 
-def make_trees(seed: int, protocol: Protocol, reading: tuple[Page, Reading] | None = None, most: int = 9) -> list[Tree]:
-    """The answer tree of one generated page and a decide tree with its questions; the same for the same seed."""
+def make_trees(
+    seed: int,
+    protocol: Protocol,
+    reading: tuple[Page, Reading] | None = None,
+    most: int = 9,
+    image: bool = False,
+) -> list[Tree]:
+    """The answer tree of one generated page and a decide tree with its questions; the same for the same seed.
+
+    `image` puts the placeholder of the whole picture into the prefixes, for a model with a vision tower.
+    """
     rng = random.Random(seed)
     page = reading[0] if reading else make_page(seed)
     read = reading[1] if reading else misread(page, rng)
     rows = to_rows(read.lines, (page.width, max(page.height, max((line.box[3] for line in read.lines), default=0))))
-    trees = [_decide_tree(page, rng, protocol)]
+    trees = [_decide_tree(page, rng, protocol, image)]
     if rows:
-        trees.insert(0, _answer_tree(page, read, rows, rng, protocol, most))
+        trees.insert(0, _answer_tree(page, read, rows, rng, protocol, most, image))
     return [tree for tree in trees if tree.branches]
 
 
-def _answer_tree(page: Page, read: Reading, rows: list[Row], rng: random.Random, protocol: Protocol, most: int) -> Tree:
+def _answer_tree(
+    page: Page, read: Reading, rows: list[Row], rng: random.Random, protocol: Protocol, most: int, image: bool
+) -> Tree:
     numbers = list(range(len(page.questions)))
     rng.shuffle(numbers)
     budget = rng.choice([100, 150, 200, 250, 250, 300, 400])
     seed_question = page.questions[numbers[0]].text if numbers else ""
     shown = select_rows(rows, seed_question, protocol.row_cost, budget)
-    context = protocol.context(rows, shown)
+    context = protocol.context(rows, shown, image=image)
     tree = Tree(context.ids)
     visible = {line for line, _, _ in context.cells}
     answers = [page.answer(q) for q in page.questions if q.spans]
@@ -58,7 +69,7 @@ def _answer_tree(page: Page, read: Reading, rows: list[Row], rng: random.Random,
         elif any(missing):
             continue
         else:
-            target, text = _span_tokens(context, rows, read, spans, protocol)
+            target, text = span_tokens(context, read, spans, protocol)
         if not target:
             continue
         options = None
@@ -79,8 +90,8 @@ def _answer_tree(page: Page, read: Reading, rows: list[Row], rng: random.Random,
     return tree
 
 
-def _span_tokens(
-    context: Context, rows: Sequence[Row], read: Reading, spans: Sequence[Span], protocol: Protocol
+def span_tokens(
+    context: Context, read: Reading, spans: Sequence[Span], protocol: Protocol
 ) -> tuple[list[int] | None, str]:
     """The prompt's own tokens for `spans`, or None where the answer is no whole run of tokens."""
     ids: list[int] = []
@@ -134,10 +145,10 @@ def _options(text: str, answers: Sequence[str], read: Reading, rng: random.Rando
     return options
 
 
-def _decide_tree(page: Page, rng: random.Random, protocol: Protocol) -> Tree:
+def _decide_tree(page: Page, rng: random.Random, protocol: Protocol, image: bool) -> Tree:
     listed, kinds = decisions.experts(rng)
     size = (page.width, page.height)
-    tree = Tree(protocol.decide_prefix(listed, size))
+    tree = Tree(protocol.decide_prefix(listed, size, image))
 
     def call(question: str, line: str, kind: str) -> None:
         tree.branches.append(

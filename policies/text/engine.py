@@ -1,56 +1,44 @@
-"""Runs the text path: decide turn and answer turn on one `P2GModel`, with the common prefix encoded once.
+"""Runs the native protocol on one `P2GModel`: decide turn, calls, and the answer from what experts found.
 
-Prefixes (the experts at hand; a page's rows) stay as key-value caches, so a second question pays for its own tokens
-only. Free answers are held to what was read (`copying.py`); with options the likelihood of each option decides, on
-copies of one cache (after SEAL).
+Prefixes (the experts at hand and the picture; a focus turn) stay as key-value caches, so a second question pays for its
+own tokens only. With options the likelihood of each option decides, on copies of one cache (after SEAL). Free answers
+from read text are held to it (`copying.py`); answers that rest on regions are written, unless a piece of the read text
+is likelier. A model without a vision tower is given no pictures and looks at none.
 """
 
 from __future__ import annotations
 
-import copy
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import cast
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
+from policies.cache import CachedModel
 from policies.model import P2GModel
+from policies.seeing import Eyes, Item, Look, length, spread, visual_length
 from policies.text.copying import Copied, CopySource, Step, copy_answer
-from policies.text.protocol import ABSENT, Context, Protocol, to_text
-from policies.text.rows import ReadLine, to_rows
+from policies.text.protocol import ABSENT, Context, Protocol, RegionLine, to_text
+from policies.text.rows import ReadLine, Row, to_rows
 from policies.text.select import select_rows
+from policies.text.turns import Cost, Experts, Found, Reply, Written
+from tools import boxes
+from tools.pictures import Picture
 
 BUDGET = 220  # tokens of rows; a small model reads a few good rows better than many
 SURE = 0.5  # "not in the image" is said from this probability on; below it the best run of read text is
+COPY_ODDS = 10.0  # with regions, free words must be this much likelier than read text: digits are easily miscopied
 FREE_TOKENS = 32
 KEPT_PREFIXES = 4
-
-
-@dataclass
-class Cost:
-    """Tokens of a turn: `prompt` all input, `cached` its part that was not recomputed, `generated` those written."""
-
-    prompt: int = 0
-    cached: int = 0
-    generated: int = 0
-
-
-@dataclass
-class Reply:
-    """An answer with its probability; `choice` is an index into the options, `lines` are where it was copied from."""
-
-    text: str
-    confidence: float
-    choice: int | None = None
-    lines: list[int] = field(default_factory=list)
+MAX_CALLS = 4  # lines of calls in one turn
 
 
 class TextEngine:
-    """The text path of one model. Not thread-safe; one question at a time."""
+    """One model, its tokenizer and its kept prefixes. Not thread-safe; one question at a time.
+
+    `picture` is looked at where the model has a vision tower; `size` is its width and height in pixels.
+    """
 
     def __init__(self, model: P2GModel, tokenizer: PreTrainedTokenizerBase, temperature: float = 1.0) -> None:
         self.model = model.eval()
@@ -58,76 +46,149 @@ class TextEngine:
         self.protocol = Protocol(tokenizer)
         self.temperature = temperature
         self.cost = Cost()
-        self._head = cast(torch.nn.Linear, model.get_output_embeddings()).weight.detach().float()
-        self._prefixes: OrderedDict[tuple[int, ...], DynamicCache] = OrderedDict()
+        self.eyes = Eyes(model) if model.vision_tower is not None else None
+        self.cached = CachedModel(model, KEPT_PREFIXES)
+        marks = (self.protocol.image_id, self.protocol.region_id, self.protocol.answer_id, self.protocol.call_id)
+        self._unwritten = list(marks) if self.eyes is not None else []  # what free text never holds
 
     def forget(self) -> None:
         """Drops the kept prefixes: in bf16 an answer depends in its last digits on where its prefix was cut."""
-        self._prefixes.clear()
+        self.cached.forget()
+        if self.eyes is not None:
+            self.eyes.forget()
 
     def p_call(
-        self, experts: Sequence[tuple[str, str]], size: tuple[int, int], question: str, options: Sequence[str] | None
+        self,
+        experts: Experts,
+        size: tuple[int, int],
+        question: str,
+        options: Sequence[str] | None,
+        picture: Picture | None = None,
     ) -> float:
-        """Probability that the question needs an expert, before anything was looked at."""
-        logits, _ = self._ask(self.protocol.decide_prefix(experts, size), self.protocol.question(question, options))
+        """Probability that the question needs an expert, before any expert looked."""
+        logits, _ = self._ask(self._decide(experts, size, picture), self.protocol.question(question, options))
         return float(self.model.p_call(logits, self.temperature))
 
     def call(
         self,
-        experts: Sequence[tuple[str, str]],
+        experts: Experts,
         size: tuple[int, int],
         question: str,
         options: Sequence[str] | None,
         takes_args: set[str],
+        picture: Picture | None = None,
     ) -> str:
-        """The call, `expert: args`: the likeliest expert at hand, and for those in `takes_args` free arguments."""
+        """The calls, `expert: args` a line: the likeliest expert at hand, and for those in `takes_args` free arguments.
+
+        A model with a vision tower goes on with another line where it finds that likelier than the end of the turn; the
+        text path was trained on one call a turn.
+        """
+        prefix = self._decide(experts, size, picture)
         prompt = [*self.protocol.question(question, options), self.protocol.call_id]
-        logits, cache = self._ask(self.protocol.decide_prefix(experts, size), prompt)
-        names = [f"{name}:" for name, _ in experts]
-        scores = self._score(logits, cache, [self.protocol.encode(name) for name in names], end=False)
-        name = names[int(torch.tensor(scores).argmax())]
-        if name[:-1] not in takes_args:
-            return name
-        logits, cache = self._ask(self.protocol.decide_prefix(experts, size), [*prompt, *self.protocol.encode(name)])
-        return name + self._write(logits, cache)[0]
+        logits, cache = self._ask(prefix, prompt)
+        name = self._name(logits, cache, experts)
+        if self.eyes is not None:
+            return self._calls(name, experts, takes_args, [*prefix, *prompt], cache)
+        if name not in takes_args:
+            return f"{name}:"
+        logits, cache = self._ask(prefix, [*prompt, *self.protocol.encode(f"{name}:")])
+        return f"{name}:{self._write(logits, cache).text}"
 
     def direct(
-        self, experts: Sequence[tuple[str, str]], size: tuple[int, int], question: str, options: Sequence[str] | None
+        self,
+        experts: Experts,
+        size: tuple[int, int],
+        question: str,
+        options: Sequence[str] | None,
+        picture: Picture | None = None,
     ) -> Reply:
         """An answer without evidence."""
         prompt = [*self.protocol.question(question, options), self.protocol.answer_id]
-        logits, cache = self._ask(self.protocol.decide_prefix(experts, size), prompt)
-        return self._choose(logits, cache, options) if options else Reply(*self._write(logits, cache))
+        logits, cache = self._ask(self._decide(experts, size, picture), prompt)
+        if options:
+            return self._choose(logits, cache, options)
+        written = self._write(logits, cache)
+        return Reply(written.text, written.probability)
 
     def answer(
-        self, lines: Sequence[ReadLine], size: tuple[float, float], question: str, options: Sequence[str] | None
+        self,
+        lines: Sequence[ReadLine],
+        size: tuple[int, int],
+        question: str,
+        options: Sequence[str] | None,
+        found: Found | None = None,
     ) -> Reply:
-        """An answer from read `lines`, which come in reading order; "not in the image" when they do not hold it."""
+        """An answer from read `lines`, which come in reading order, and what was `found` to look at.
+
+        "not in the image" when there is neither, or when they do not hold it.
+        """
         rows = to_rows(lines, size)
-        found = [option for option in options or () if option.strip().casefold() != ABSENT.strip()]
-        absent = next((n for n, option in enumerate(options or ()) if option not in found), None)
-        if not rows:
+        offered = [option for option in options or () if option.strip().casefold() != ABSENT.strip()]
+        absent = next((n for n, option in enumerate(options or ()) if option not in offered), None)
+        looking = self.eyes is not None and found is not None and bool(found.regions or found.missing)
+        if not rows and not looking:
             return Reply(ABSENT.strip(), 1.0, absent)
         about = f"{question} {' '.join(options)}" if options else question
-        context = self.protocol.context(rows, select_rows(rows, about, self.protocol.row_cost, BUDGET))
+        shown = select_rows(rows, about, self.protocol.row_cost, BUDGET)
+        prefix, context = self._focus(rows, shown, size, question, found)
         if not options:
-            return self._open(context, question)
+            return self._open(prefix, context, question, looking)
         if absent is not None:  # whether it is there is asked without options: among them it is too tempting
-            reply = self._open(context, question)
+            reply = self._open(prefix, context, question, looking)
             if reply.text == ABSENT.strip():
                 return Reply(options[absent], reply.confidence, absent)
-        logits, cache = self._ask(context.ids, [*self.protocol.question(question, found), self.protocol.answer_id])
-        reply = self._choose(logits, cache, found)
-        return Reply(reply.text, reply.confidence, options.index(reply.text))
+        logits, cache = self._ask(prefix, [*self.protocol.question(question, offered), self.protocol.answer_id])
+        reply = self._choose(logits, cache, offered)
+        return Reply(reply.text, reply.confidence, options.index(reply.text), seen=looking)
 
-    def _open(self, context: Context, question: str) -> Reply:
-        """The answer copied from the rows; "not in the image" when that is likelier than not."""
-        logits, cache = self._ask(context.ids, [*self.protocol.question(question, None), self.protocol.answer_id])
-        step = lambda tokens: self._after(cache, tokens)[:, -1]  # noqa: E731
-        absent = list(self.protocol.encode(ABSENT))
-        copied = self._copy(step, logits, context, [absent])
-        if copied.tokens == absent and copied.probability < SURE:  # less likely than all that was read together
-            copied = self._copy(step, logits, context, [])
+    def _decide(self, experts: Experts, size: tuple[int, int], picture: Picture | None) -> list[Item]:
+        """The decide prefix, with the picture in it when it can be seen."""
+        if self.eyes is None or picture is None:
+            return list(self.protocol.decide_prefix(experts, size))
+        return self._filled(self.protocol.decide_prefix(experts, size, image=True), [self.eyes.whole(picture)])
+
+    def _focus(
+        self, rows: Sequence[Row], shown: Sequence[int], size: tuple[int, int], question: str, found: Found | None
+    ) -> tuple[list[Item], Context]:
+        """All that comes before the question in the answer turn, in paper or append context."""
+        regions = list(found.regions) if found and self.eyes else []
+        looks = self.eyes.regions(found.picture, regions) if self.eyes and found else []
+        listed = [RegionLine(region.label, boxes.to_unit(region.box, size)) for region in regions]
+        if found and self.eyes:
+            listed += [RegionLine(name) for name in found.missing]
+        if found and found.said is not None:
+            before = self._decide(found.experts, size, found.picture)
+            before += [*self.protocol.question(question), *self.protocol.call_turn(found.said)]
+            context = self.protocol.focus_turn(rows, shown, listed)
+            return [*before, *self._filled(context.ids, looks)], context
+        if found and self.eyes:
+            looks.insert(0, self.eyes.whole(found.picture, len(regions)))
+        context = self.protocol.context(rows, shown, listed, image=bool(found and self.eyes))
+        return self._filled(context.ids, looks), context
+
+    def _filled(self, ids: Sequence[int], looks: Sequence[Look]) -> list[Item]:
+        """`ids` with a look for each placeholder, in order."""
+        left = iter(looks)
+        places = (self.protocol.image_id, self.protocol.region_id)
+        return [next(left) if token in places else token for token in ids]
+
+    def _open(self, prefix: Sequence[Item], context: Context, question: str, looking: bool) -> Reply:
+        """A free answer: copied from the rows, or written when it rests on regions.
+
+        "not in the image" is said when it is likelier than not.
+        """
+        logits, cache = self._ask(prefix, [*self.protocol.question(question, None), self.protocol.answer_id])
+        step = lambda tokens: self.cached.after(cache, tokens)[:, -1]  # noqa: E731
+        if looking:
+            copied = self._copy(step, logits, context, []) if context.cells else None
+            written = self._write(logits, cache)
+            if copied is None or written.probability > COPY_ODDS * copied.probability:
+                return Reply(written.text, written.probability, seen=True)
+        else:
+            absent = list(self.protocol.encode(ABSENT))
+            copied = self._copy(step, logits, context, [absent])
+            if copied.tokens == absent and copied.probability < SURE:  # less likely than all that was read together
+                copied = self._copy(step, logits, context, [])
         self.cost.generated += len(copied.tokens)
         return Reply(copied.text, copied.probability, lines=copied.lines)
 
@@ -135,77 +196,19 @@ class TextEngine:
         source = CopySource(context, self.tokenizer, phrases)
         return copy_answer(step, logits, source, self.tokenizer, self.protocol.end_id)
 
-    @torch.inference_mode()
-    def _ask(self, prefix: list[int], prompt: list[int]) -> tuple[Tensor, DynamicCache]:
+    def _ask(self, prefix: Sequence[Item], prompt: Sequence[int]) -> tuple[Tensor, DynamicCache]:
         """Logits `[V]` after prefix and prompt, and their cache; the prefix's own is kept for the next question."""
-        key = tuple(prefix)
-        cached = 0
-        if key in self._prefixes:
-            cached = len(prefix)
-            self._prefixes.move_to_end(key)
-        else:
-            shared, start = self._longest(prefix)
-            self._run(prefix[shared:], start)
-            cached = shared
-            self._prefixes[key] = start
-            while len(self._prefixes) > KEPT_PREFIXES:
-                self._prefixes.popitem(last=False)
-        cache = copy.deepcopy(self._prefixes[key])
-        self.cost.prompt += len(prefix) + len(prompt)
+        cache, cached = self.cached.prefix(*spread(prefix, self.model.config))
+        self.cost.prompt += length(prefix) + len(prompt)
+        self.cost.visual += visual_length(prefix)
         self.cost.cached += cached
-        return self._run(prompt, cache)[0, -1], cache
-
-    def _longest(self, prefix: list[int]) -> tuple[int, DynamicCache]:
-        """How much of `prefix` a kept cache holds already, and a copy of that part."""
-        best, found = 0, None
-        for key, cache in self._prefixes.items():
-            shared = next(
-                (i for i, (a, b) in enumerate(zip(key, prefix, strict=False)) if a != b), min(len(key), len(prefix))
-            )
-            shared = min(shared, len(prefix) - 1)
-            if shared > best:
-                best, found = shared, cache
-        if found is None:
-            return 0, DynamicCache(config=self.model.language_model.config)
-        out = copy.deepcopy(found)
-        if best < out.get_seq_length():  # crop(0) would empty it
-            out.crop(best - out.get_seq_length())
-        return best, out
-
-    def _run(self, ids: list[int], cache: DynamicCache) -> Tensor:
-        """Logits `[1, 1, V]` after `ids`, which the cache takes in."""
-        return self._logits(self._hidden(torch.tensor([ids]), cache)[:, -1:])
-
-    def _hidden(self, ids: Tensor, cache: DynamicCache) -> Tensor:
-        lm = self.model.language_model.base_model
-        return lm(inputs_embeds=self.model.embed(ids), past_key_values=cache).last_hidden_state
-
-    def _logits(self, hidden: Tensor) -> Tensor:
-        """In float32 whatever the model computes in: a step of bf16 is a quarter here, which blurs `p_call`."""
-        return torch.nn.functional.linear(hidden.float(), self._head)
-
-    @torch.inference_mode()
-    def _after(self, cache: DynamicCache, continuations: Sequence[Sequence[int]]) -> Tensor:
-        """Logits `[n, T, V]` over n continuations of one cache, padded on the right to the longest."""
-        longest = max(len(tokens) for tokens in continuations)
-        grown = copy.deepcopy(cache)
-        grown.batch_repeat_interleave(len(continuations))
-        ids = torch.zeros(len(continuations), longest, dtype=torch.long)
-        for row, tokens in enumerate(continuations):
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-        return self._logits(self._hidden(ids, grown))
+        return self.cached.run(cache, prompt), cache
 
     def _score(
         self, first: Tensor, cache: DynamicCache, continuations: Sequence[Sequence[int]], end: bool = True
     ) -> list[float]:
         """Log-likelihood of each continuation, with the end token when `end`."""
-        logits = self._after(cache, continuations).float().log_softmax(-1)
-        start = first.float().log_softmax(-1)
-        scores = []
-        for row, tokens in enumerate(continuations):
-            score = start[tokens[0]].item()
-            score += sum(logits[row, i - 1, token].item() for i, token in enumerate(tokens) if i)
-            scores.append(score + (logits[row, len(tokens) - 1, self.protocol.end_id].item() if end else 0.0))
+        scores = self.cached.score(first, cache, continuations, self.protocol.end_id if end else None)
         self.cost.generated += sum(map(len, continuations))
         return scores
 
@@ -214,18 +217,50 @@ class TextEngine:
         choice = int(scores.argmax())
         return Reply(options[choice], float(scores.softmax(-1)[choice]), choice)
 
-    @torch.inference_mode()
-    def _write(self, logits: Tensor, cache: DynamicCache) -> tuple[str, float]:
-        """Greedy text after the cache, to the end of the turn, and its probability."""
+    def _name(self, logits: Tensor, cache: DynamicCache, experts: Experts) -> str:
+        """The expert whose name is likeliest next."""
+        names = [self.protocol.encode(f"{name}:") for name, _ in experts]
+        scores = self._score(logits, cache, names, end=False)
+        return experts[int(torch.tensor(scores).argmax())][0]
+
+    def _calls(self, name: str, experts: Experts, takes_args: set[str], before: list[Item], cache: DynamicCache) -> str:
+        """Lines of calls from `name` on, until the end is likelier than another line; `cache` holds `before`.
+
+        The turn stays kept, for the answer that continues it.
+        """
+        (newline,) = self.protocol.encode("\n")
+        end, said = self.protocol.end_id, []
+        for line in range(MAX_CALLS):
+            start = list(self.protocol.encode(f"{name}:"))
+            logits = self.cached.run(cache, start)
+            said += start
+            if name in takes_args:
+                written = self._write(logits, cache, (end, newline))
+                said += written.tokens
+                logits = written.logits
+            if line + 1 == MAX_CALLS or logits[newline] <= logits[end]:
+                break
+            logits = self.cached.run(cache, [newline])
+            said.append(newline)
+            name = self._name(logits, cache, experts)
+        self.cached.run(cache, [end])
+        self.cached.keep(cache, *spread([*before, *said, end], self.model.config))
+        return to_text(self.tokenizer, said, skip_special_tokens=True)
+
+    def _write(self, logits: Tensor, cache: DynamicCache, stops: Sequence[int] = ()) -> Written:
+        """Greedy text after the cache, to the end of the turn (or another of `stops`)."""
         out: list[int] = []
         score = 0.0
         for _ in range(FREE_TOKENS):
+            if self._unwritten:
+                logits = logits.index_fill(0, torch.tensor(self._unwritten, device=logits.device), -math.inf)
             log_probs = logits.float().log_softmax(-1)
             token = int(log_probs.argmax())
             score += float(log_probs[token])
-            if token == self.protocol.end_id:
+            if token in (stops or (self.protocol.end_id,)):
                 break
             out.append(token)
-            logits = self._run([token], cache)[0, -1]
+            logits = self.cached.run(cache, [token])
         self.cost.generated += len(out)
-        return to_text(self.tokenizer, out, skip_special_tokens=True).strip(), math.exp(score)
+        text = to_text(self.tokenizer, out, skip_special_tokens=True).strip()
+        return Written(text, math.exp(score), out, logits)

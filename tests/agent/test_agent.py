@@ -189,9 +189,9 @@ def test_mode_always_calls_what_needs_no_arguments_when_the_controller_did_not(p
     assert answer.text == "rgb 200 10 20"
 
 
-def test_mode_always_keeps_the_calls_of_the_controller(png):
+def test_mode_always_keeps_the_calls_of_the_controller_and_adds_the_experts_that_need_no_arguments(png):
     answer = agent_of(Scripted(calls("find", what="cat"))).ask(png, "Where?", mode="always")
-    assert answer.text == "cat"
+    assert answer.text == "cat; rgb 200 10 20"
 
 
 @pytest.mark.parametrize(("threshold", "text"), [(0.95, "nothing"), (0.9, "rgb 200 10 20"), (None, "rgb 200 10 20")])
@@ -255,6 +255,21 @@ def test_a_new_picture_empties_the_memory_of_experts(png, tmp_path):
     answer = agent.ask(blue, "What colour?", thread_id="a")
     assert answer.text == "rgb 0 0 255"
     assert not answer.ledger.experts[0].cached
+
+
+def test_a_new_picture_in_a_conversation_leaves_what_was_said_of_the_old_one(png, tmp_path):
+    blue = tmp_path / "blue.png"
+    Image.new("RGB", (64, 48), (0, 0, 255)).save(blue)
+    controller = Scripted(calls("find", what="hat"))
+    agent = agent_of(controller)
+    agent.ask(png, "A hat?", thread_id="a")
+    agent.ask(png, "And now?", thread_id="a")
+    assert [turn.question for turn in controller.views[-1].history] == ["A hat?"]
+    agent.ask(blue, "And here?", thread_id="a")
+    decided = next(view for view in controller.views if view.question == "And here?")
+    assert (decided.history, decided.regions, decided.rounds) == ([], [], [])
+    agent.ask(blue, "Still here?", thread_id="a")
+    assert [turn.question for turn in controller.views[-1].history] == ["And here?"]
 
 
 def test_a_file_that_changes_is_opened_again(png):

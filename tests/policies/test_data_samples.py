@@ -14,8 +14,8 @@ class Recording(Protocol):
 
     last = None
 
-    def context(self, rows, shown):
-        self.last = super().context(rows, shown)
+    def context(self, rows, shown, **more):
+        self.last = super().context(rows, shown, **more)
         return self.last
 
 

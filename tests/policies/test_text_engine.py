@@ -65,7 +65,7 @@ def test_answers_are_the_same_with_and_without_kept_prefixes(engine, options):
     warm = [engine.answer(LINES, SIZE, question, options) for question in questions]
     cold = []
     for question in questions:
-        engine._prefixes.clear()
+        engine.forget()
         cold.append(engine.answer(LINES, SIZE, question, options))
     for one, other in zip(warm, cold, strict=True):
         assert (one.text, one.choice, one.lines) == (other.text, other.choice, other.lines)
@@ -134,7 +134,7 @@ def test_nothing_read_means_not_in_the_image(engine):
 def test_few_prefixes_are_kept(engine):
     for number in range(KEPT_PREFIXES + 3):
         engine.p_call([(f"expert{number}", "does something")], SIZE, "What?", None)
-    assert len(engine._prefixes) == KEPT_PREFIXES
+    assert len(engine.cached._prefixes) == KEPT_PREFIXES
 
 
 def test_free_text_ends_by_itself_or_at_the_limit(engine):
@@ -152,7 +152,7 @@ def test_a_prefix_that_continues_a_kept_one_counts_as_if_computed_anew(engine):
     longer = [*start, *engine.protocol.encode(" And who pays it?")]
     engine._ask(start, engine.protocol.encode("Yes"))
     continued, _ = engine._ask(longer, engine.protocol.encode("Yes"))
-    engine._prefixes.clear()
+    engine.forget()
     anew, _ = engine._ask(longer, engine.protocol.encode("Yes"))
     assert torch.allclose(continued, anew, atol=1e-4)
 
@@ -160,7 +160,7 @@ def test_a_prefix_that_continues_a_kept_one_counts_as_if_computed_anew(engine):
 @pytest.mark.parametrize("opened", [ABSENT.strip(), "55.20"])
 def test_not_in_the_image_is_chosen_when_the_open_question_says_so_and_only_then(engine, monkeypatch, opened):
     options = ["Bern", ABSENT.strip(), "12 March", "Anna Smith"]
-    monkeypatch.setattr(engine, "_open", lambda context, question: Reply(opened, 0.7))
+    monkeypatch.setattr(engine, "_open", lambda *_: Reply(opened, 0.7))
     reply = engine.answer(LINES, SIZE, "What is the total?", options)
     assert (reply.choice == 1) == (opened == ABSENT.strip())
     assert reply.text == options[reply.choice]

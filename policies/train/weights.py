@@ -1,0 +1,195 @@
+"""The folder that a stage leaves and that `policies/nano.py` loads: safetensors in bf16, no file over 15 MB.
+
+`adapter_model` (LoRA) with its configuration, `token_rows`, `policy.json`; with a tower also `vision`, `projectors` and
+`p2g_config.json` (the region pathway and the tower's configuration). A fully trained LM stands in `language/`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from policies.base_lm import NAME
+from policies.train.recipe import StageRecipe
+from tools.errors import UsageError
+
+if TYPE_CHECKING:
+    from policies.train.learner import Learner
+
+SHARD_BYTES = 14 * 2**20
+TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LANGUAGE = "language"
+
+
+def attach_lora(learner: Learner, stage: StageRecipe, init: Path | None) -> None:
+    """LoRA on the LM: the one in folder `init`, else a new one where the stage trains one."""
+    from peft import LoraConfig, PeftModel, get_peft_model
+
+    lm: Any = learner.model.language_model
+    if init is not None and (init / "adapter_config.json").is_file():
+        lm = PeftModel.from_pretrained(lm, init, is_trainable=True, autocast_adapter_dtype=False)
+        if stage.language == "full":
+            lm = lm.merge_and_unload()
+    elif stage.language == "lora" and stage.rates.language > 0:
+        rank, alpha = stage.lora_rank, stage.lora_alpha
+        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=TARGETS, task_type="CAUSAL_LM")
+        lm = get_peft_model(lm, config, autocast_adapter_dtype=False)
+    learner.model.language_model = lm
+
+
+def load_weights(learner: Learner, folder: Path) -> None:
+    """Rows, tower and projectors of `folder`, as far as they are there; the adapter was attached before.
+
+    Raises `UsageError` when something does not fit the recipe.
+    """
+    from safetensors import SafetensorError
+
+    parts: list[tuple[str, Any]] = [("token_rows", None)]
+    if learner.model.vision_tower is not None:
+        parts += [("vision", learner.model.vision_tower), ("projectors", _Projectors(learner))]
+    found = [stem for stem, module in parts if _load(folder, stem, module, learner, SafetensorError)]
+    if not found and not (folder / "adapter_config.json").is_file() and not (folder / LANGUAGE).is_dir():
+        raise UsageError(f"no weights in {folder}: init names a folder with adapter_model, vision or projectors")
+
+
+def _load(folder: Path, stem: str, module: Any, learner: Learner, broken: type[Exception]) -> bool:
+    try:
+        tensors = read_shards(folder, stem)
+        if not tensors:
+            return False
+        if module is None:
+            learner.rows.data.copy_(tensors["rows"])
+        else:
+            module.load_state_dict(tensors)
+    except (RuntimeError, KeyError, OSError, broken) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise UsageError(f"{stem} in {folder} does not fit this recipe's model: {reason}") from error
+    return True
+
+
+class _Projectors:
+    """The MLP and the resampler as one set of tensors."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.modules = {"projector": learner.model.projector, "resampler": learner.model.resampler}
+
+    def load_state_dict(self, tensors: dict[str, Tensor]) -> None:
+        for name, module in self.modules.items():
+            assert module is not None
+            start = f"{name}."
+            module.load_state_dict({k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)})
+
+
+def save_weights(
+    learner: Learner, folder: Path, whole: Callable[[Tensor], Tensor] = Tensor.detach, write: bool = True
+) -> None:
+    """Write the weights into `folder`, replacing those there one complete file after the other.
+
+    `whole` gathers a tensor that is spread over devices; every process calls this, one has `write`.
+    """
+    lora = hasattr(learner.model.language_model, "peft_config")
+    all_of_it = not lora and any(p.requires_grad for p in learner.model.language_model.parameters())
+    state = {
+        name: whole(tensor).to("cpu", torch.bfloat16 if tensor.is_floating_point() else tensor.dtype)
+        for name, tensor in learner.state_dict().items()
+        if all_of_it or "lora_" in name or not name.startswith("model.language_model.")
+    }
+    if not write:
+        return
+    scratch = folder / ".weights.new"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        _write(learner, state, scratch)
+        stale = {file.name for stem in ("adapter_model", "vision", "projectors") for file in shards(folder, stem)}
+        for file in sorted(scratch.iterdir()):
+            if file.is_dir():
+                shutil.rmtree(folder / file.name, ignore_errors=True)
+            os.replace(file, folder / file.name)
+            stale.discard(file.name)
+        for name in stale:  # another number of shards
+            (folder / name).unlink()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if not (folder / "policy.json").exists():
+        (folder / "policy.json").write_text('{"threshold": 0.5, "temperature": 1.0}\n')
+
+
+def _write(learner: Learner, state: dict[str, Tensor], folder: Path) -> None:
+    from peft import get_peft_model_state_dict
+
+    model, lm = learner.model, learner.model.language_model
+    write_shards({"rows": state["rows"]}, folder, "token_rows")
+    start = "model.language_model."
+    language = {name.removeprefix(start): tensor for name, tensor in state.items() if name.startswith(start)}
+    if hasattr(lm, "peft_config"):
+        config: Any = lm.peft_config["default"]
+        adapter = get_peft_model_state_dict(lm, state_dict=language, save_embedding_layers=False)
+        write_shards(adapter, folder, "adapter_model", limit=None)  # peft reads one file
+        settings = config.to_dict() | {"base_model_name_or_path": NAME, "inference_mode": True}
+        (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2, sort_keys=True, default=sorted))
+    elif language:
+        _write_language(lm, language, learner.old, folder / LANGUAGE)
+    if model.vision_tower is not None:
+        tower = "model.vision_tower."
+        write_shards({k.removeprefix(tower): v for k, v in state.items() if k.startswith(tower)}, folder, "vision")
+        kept = ("model.projector.", "model.resampler.")
+        write_shards(
+            {k.removeprefix("model."): v for k, v in state.items() if k.startswith(kept)}, folder, "projectors"
+        )
+        settings = {k: v for k, v in model.config.to_dict().items() if k not in ("text_config", "transformers_version")}
+        (folder / "p2g_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
+
+
+def _write_language(lm: Any, tensors: dict[str, Tensor], old: int, folder: Path) -> None:
+    """A plain causal LM again: the special tokens' rows stand in `token_rows`."""
+    size = lm.config.vocab_size
+    plain = {name: t[:old].contiguous() if t.shape[:1] == (size,) else t for name, t in tensors.items()}
+    if lm.config.tie_word_embeddings:
+        plain.pop("lm_head.weight", None)
+    write_shards(plain, folder, "model")
+    settings = lm.config.to_dict() | {"vocab_size": old, "dtype": "bfloat16"}
+    (folder / "config.json").write_text(json.dumps(settings, indent=1, default=str) + "\n")
+
+
+def write_shards(tensors: dict[str, Tensor], folder: Path, stem: str, limit: int | None = SHARD_BYTES) -> None:
+    """`stem.safetensors`, or numbered shards of at most `limit` bytes (a larger tensor has one alone)."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    groups: list[dict[str, Tensor]] = [{}]
+    size = 0
+    for name, tensor in tensors.items():
+        taken = tensor.numel() * tensor.element_size()
+        if limit and groups[-1] and size + taken > limit:
+            groups.append({})
+            size = 0
+        groups[-1][name] = tensor.contiguous()
+        size += taken
+    for number, group in enumerate(groups, 1):
+        name = stem if len(groups) == 1 else f"{stem}-{number:05d}-of-{len(groups):05d}"
+        save_file(group, folder / f"{name}.safetensors", metadata={"format": "pt"})
+        (folder / f"{name}.safetensors").chmod(0o644)
+    if len(groups) > 1:  # as transformers reads it
+        names = {key: f"{stem}-{n:05d}-of-{len(groups):05d}.safetensors" for n, g in enumerate(groups, 1) for key in g}
+        (folder / f"{stem}.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": names}))
+
+
+def shards(folder: Path, stem: str) -> list[Path]:
+    """The files that `write_shards` made."""
+    return sorted([*folder.glob(f"{stem}.safetensors"), *folder.glob(f"{stem}-?????-of-?????.safetensors")])
+
+
+def read_shards(folder: Path, stem: str) -> dict[str, Tensor]:
+    """All tensors of `stem` in `folder`; empty when there are none."""
+    from safetensors.torch import load_file
+
+    files: Iterable[Path] = shards(folder, stem)
+    return {name: tensor for file in files for name, tensor in load_file(file).items()}

@@ -266,6 +266,8 @@ def box_numbers(values: list[Any]) -> list[float] | None:
 def number_of(value: Any) -> float | None:
     if isinstance(value, str):
         value = value.strip()
+        if len(value) > 40:
+            return None
         if value.endswith("%"):
             percent = number_of(value[:-1])
             return None if percent is None else percent / 100

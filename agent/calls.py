@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from agent.arguments import Misfit, Size, bare, fit_arguments, short
-from agent.loose import Reader, Unreadable
+from agent.loose import Reader, Unreadable, whole
 from agent.tagged import Found, tagged_calls
 from tools.base import Call
 
@@ -51,7 +51,7 @@ def parse_calls(text: str, schemas: Sequence[dict[str, Any]], picture_size: Size
     notes = []
     if len(text) > MAX_CHARS:
         notes.append(f"only the first {MAX_CHARS} characters were read for calls")
-    found, unknown = Finder(text[:MAX_CHARS], known).find()
+    found, unknown = Finder(whole(text[:MAX_CHARS]), known).find()
     parsed = check_calls(found, schemas, picture_size)
     for name in unknown:
         notes.append(f"there is no expert {short(name)!r}, there are: {', '.join(known.values()) or 'none'}")

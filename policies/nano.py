@@ -164,7 +164,7 @@ def _tensors(folder: Path, stem: str) -> dict[str, torch.Tensor]:
     """All tensors of `stem.safetensors` or of its shards. Raises `FileNotFoundError` and `ValueError` of one line."""
     from safetensors import SafetensorError
 
-    from policies.train.weights import read_shards
+    from policies.shards import read_shards
 
     try:
         found = read_shards(folder, stem)

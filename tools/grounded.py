@@ -36,8 +36,8 @@ class Habits(BaseModel):
     nms: float = Field(default=0.5, gt=0, le=1)
     tile: int = Field(default=416, ge=64, le=2048, description="pixels a side of what the model sees at once")
     overlap: int = Field(default=96, ge=0)
-    look: float = Field(default=0.1, ge=0, le=1, description="score from which something small is looked at closer")
-    small: float = Field(default=72.0, gt=0, description="longer side of that, pixels")
+    look: float = Field(default=0.02, ge=0, le=1, description="score from which something small is looked at closer")
+    small: float = Field(default=40.0, gt=0, description="longer side of that, pixels")
     most: int = Field(default=150, ge=1, description="tiles of one level")
 
     @property

@@ -37,6 +37,7 @@ def _grey8(values: np.ndarray) -> np.ndarray:
     """
     whole = np.issubdtype(values.dtype, np.integer)
     values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    np.clip(values, -1e38, 1e38, out=values)  # so that the range itself is a number
     low, high = float(values.min()), float(values.max())
     tops = [2**bits - 1 for bits in BIT_DEPTHS] if whole else [1, 255]
     top = next((top for top in tops if high <= top), None)

@@ -20,10 +20,12 @@ import numpy as np
 from PIL import Image, ImageFile, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from tools.errors import PictureError
+from tools.jpeg import MAX_SCANS, scans
 from tools.modes import to_rgb
 
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000", "AVIF", "ICO", "TGA", "QOI")
 SWAPS_SIDES = {5, 6, 7, 8}  # EXIF orientations that exchange width and height
+ICON_PIXELS = 1024 * 1024
 NOT_PICTURES = (
     (b"%PDF", "a PDF; render the page to PNG first"),
     (b"<svg", "an SVG drawing; render it to PNG first"),
@@ -76,7 +78,7 @@ class Picture:
     @classmethod
     def _from_bytes(cls, data: bytes, path: Path | None, limits: PictureLimits) -> Picture:
         sha256 = hashlib.sha256(data).hexdigest()
-        name = path.name if path else f"picture-{sha256[:8]}"
+        name = _shown(path.name) if path else f"picture-{sha256[:8]}"
         if len(data) > limits.max_bytes:
             raise _too_many_bytes(name, len(data), limits)
         with _open(data, name) as header:
@@ -84,6 +86,8 @@ class Picture:
             if isinstance(header, TiffImagePlugin.TiffImageFile):  # its `size` is turned or not, by Pillow version
                 size = int(header.tag_v2[256]), int(header.tag_v2[257])
             _check_size(name, size, limits)
+            if header.format in ("JPEG", "MPO") and scans(data) > MAX_SCANS:
+                raise PictureError(f"{name} has more than {MAX_SCANS} scans, it would take too long; save it again")
             if _orientation(header, data) in SWAPS_SIDES:
                 size = (size[1], size[0])
         return cls(name, path, sha256, size, data)
@@ -91,7 +95,7 @@ class Picture:
     @classmethod
     def _from_pil(cls, image: Image.Image, limits: PictureLimits) -> Picture:
         path = getattr(image, "filename", "")
-        name = Path(path).name if isinstance(path, str) and path else "picture"
+        name = _shown(Path(path).name) if isinstance(path, str) and path else "picture"
         _check_size(name, image.size, limits)
         rgb = _decode(image, name)
         digest = hashlib.sha256(repr(rgb.size).encode() + rgb.tobytes()).hexdigest()
@@ -162,7 +166,7 @@ class Picture:
 
 
 def _read(source: str | Path, limits: PictureLimits) -> tuple[Path, bytes]:
-    text = str(source)
+    text = _shown(str(source))
     if text.startswith(("http://", "https://", "data:")):
         raise PictureError(f"{text[:80]} is an address; download the picture and give its path")
     try:
@@ -179,7 +183,13 @@ def _read(source: str | Path, limits: PictureLimits) -> tuple[Path, bytes]:
         return path, path.read_bytes()
     except (OSError, ValueError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise PictureError(f"{text[:200]!r} cannot be read: {reason}") from error
+        raise PictureError(f"{text} cannot be read: {reason}") from error
+
+
+def _shown(text: str) -> str:
+    """A name as an error can carry it: one line without control characters, not too long."""
+    shown = "".join(char if char.isprintable() else "�" for char in text)
+    return shown if len(shown) <= 200 else f"{shown[:100]}…{shown[-99:]}"
 
 
 def _too_many_bytes(name: str, size: int, limits: PictureLimits) -> PictureError:
@@ -198,10 +208,10 @@ def _check_size(name: str, size: tuple[int, int], limits: PictureLimits) -> None
 
 
 @contextmanager
-def _no_bomb_check() -> Iterator[None]:
+def _no_bomb_check(most: int | None = None) -> Iterator[None]:
     """Our own pixel limit replaces Pillow's global one, which would warn at 89 and raise at 179 megapixels."""
     with _bomb_guard:
-        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most
         try:
             yield
         finally:
@@ -213,8 +223,9 @@ def _open(data: bytes, name: str) -> Image.Image:
         raise PictureError(f"{name} is empty (0 bytes); give another picture")
     Image.init()
     formats = [kind for kind in FORMATS if kind in Image.OPEN]
+    most = ICON_PIXELS if data.startswith(b"\0\0\1\0") else None  # Pillow decodes icons when it opens them
     try:
-        with _no_bomb_check():
+        with _no_bomb_check(most):
             return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError as error:
         head = data[:512].lower()

@@ -28,8 +28,8 @@ class Sight:
 
     tile: int = 416
     overlap: int = 96
-    look: float = 0.1
-    small: float = 72.0
+    look: float = 0.02
+    small: float = 40.0
     most: int = 150
 
 

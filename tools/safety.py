@@ -20,6 +20,7 @@ _TAGS = (
     "(?:start|end)_function_(?:call|response|declaration)|invoke|parameters?|arg_key|arg_value|observation|system|"
     r"system_prompt|user|assistant|human|model|developer|region|box|ref|quad|point|patch|loc\d+|seg\d+|extra_id_\d+|"
     r"unused_?\d+|reserved_?\d+|special_?\d+|fim_\w{1,20}|grounding|phrase|object|patch_index_\d+|endoftext|"
+    r"repo_?name|file_sep|filename|gh_stars|issue_(?:start|comment|closed)|jupyter_\w{1,20}|empty_output|"
     "eop|eod|eot|eom|sop|bot|begin_of_image|end_of_box|begin_of_box|0x[0-9a-f]{2}"
 )
 _BRACKETS = (

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from agent.loose import whole
 from tools.errors import ControllerError
 
 AGAIN = {408, 425, 429, 500, 502, 503, 504, 529}
@@ -110,6 +111,8 @@ class Server:
     def _object(self, text: str, kind: str) -> dict[str, Any]:
         try:
             value = json.loads(text)
+            if "\\ud" in text.casefold():  # halves of surrogate pairs, which no file and no reply can hold
+                value = json.loads(whole(json.dumps(value, ensure_ascii=False)))
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):

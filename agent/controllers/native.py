@@ -109,7 +109,7 @@ class NativeController:
         looked = self._looked_at(view) if engine.eyes else []
         failed = engine.eyes is not None and len(view.failures) == len(view.calls)  # no expert looked: it still can
         if read or looked or (view.calls and not failed):
-            safe = [region.model_copy(update={"text": neutralise(said(region))}) for region in read]
+            safe = [region.model_copy(update={"text": self._safe(said(region))}) for region in read]
             found = self._found(view, looked, experts)
             reply = engine.answer(safe, size, question, options, found)
         else:
@@ -119,10 +119,15 @@ class NativeController:
         evidence = _evidence(reply, read, looked, question)
         return Answer(text=text, choice=reply.choice, confidence=reply.confidence, evidence=evidence)
 
+    def _safe(self, text: str) -> str:
+        """Text of a picture, an expert or a caller, without power over the model's own tokenizer."""
+        tokenizer = self.setup()[0].tokenizer
+        return neutralise(text, [*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()])
+
     def _asked(self, view: View) -> tuple[list[tuple[str, str]], tuple[int, int], str, list[str] | None]:
-        experts = [(schema["name"], neutralise(" ".join(schema["description"].split()))) for schema in view.experts]
-        options = [neutralise(option) for option in view.options] if view.options else None
-        return experts, view.picture.size, neutralise(view.question), options
+        experts = [(schema["name"], self._safe(" ".join(schema["description"].split()))) for schema in view.experts]
+        options = [self._safe(option) for option in view.options] if view.options else None
+        return experts, view.picture.size, self._safe(view.question), options
 
     def _looked_at(self, view: View) -> list[Region]:
         """The regions to look at, in the order they came: those without text, and what experts drew."""
@@ -136,12 +141,12 @@ class NativeController:
     def _found(self, view: View, looked: Sequence[Region], experts: list[tuple[str, str]]) -> Found:
         from policies.text.engine import Found
 
-        safe = [region.model_copy(update={"label": neutralise(region.label)}) for region in looked]
-        missing = [neutralise(name) for name in missing_names(view)]
+        safe = [region.model_copy(update={"label": self._safe(region.label)}) for region in looked]
+        missing = [self._safe(name) for name in missing_names(view)]
         called: str | None = None
         if self.context == "append" and view.calls:
             decision = view.rounds[0].decision if view.rounds else Decision(calls=view.calls)
-            called = neutralise(decision.said or "\n".join(map(call_line, decision.calls)))
+            called = self._safe(decision.said or "\n".join(map(call_line, decision.calls)))
         return Found(view.picture, safe, missing, experts, called)
 
     def _charge(self, view: View) -> None:

@@ -120,7 +120,8 @@ class ReadSettings(Settings):
 
 
 class GroundSettings(Settings):
-    """Expert `ground`: a Grounding DINO by hub name or folder; without one the expert says that it is not available.
+    """Expert `ground`: a Grounding DINO by hub name or folder, or one of `policies/weights` by name; without one the
+    expert says that it is not available.
 
     `threshold`, `device` and `max_slices` None are the expert's own choice.
     """
@@ -148,7 +149,14 @@ class Experts(BaseModel):
 
     def tables(self) -> dict[str, dict[str, Any] | Literal[False]]:
         """Constructor arguments by expert name, False for those left out."""
-        return self.model_dump(exclude_none=True, exclude={"plugins"})
+        tables = self.model_dump(exclude_none=True, exclude={"plugins"})
+        if isinstance(self.ground, GroundSettings) and self.ground.model and "/" not in self.ground.model:
+            from policies.nano import WEIGHTS
+
+            shipped = WEIGHTS / self.ground.model
+            if (shipped / "config.json").is_file():
+                tables["ground"]["model"] = str(shipped)
+        return tables
 
 
 class RemoteSettings(Settings):

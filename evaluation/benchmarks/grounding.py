@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NAME = "grounding"
 FIRST: dict[Split, int] = {"test": 9_100_000, "unseen": 9_300_000}  # seeds of P²GB-S
-LOW = 0.05  # score from which detections count for AP50
+LOW = 0.001  # score from which detections count for AP50
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def ahead(batches: Batches, workers: int) -> Iterator[Batch]:
     from torch.utils.data import DataLoader
 
     more: dict[str, Any] = {"prefetch_factor": 4} if workers else {}
-    loader = DataLoader(batches, batch_size=None, num_workers=workers, collate_fn=lambda made: made, **more)  # type: ignore[arg-type]
+    loader: Any = DataLoader(batches, batch_size=None, num_workers=workers, collate_fn=lambda made: made, **more)  # type: ignore[arg-type]
     for pixels, prompts, canvases in loader:
         yield to_batch(pixels, prompts, canvases)
 

@@ -22,12 +22,12 @@ from tools.grounded import FILE, Habits
 from tools.pictures import Picture
 
 FIRST = 5_500_000  # seed of the first scene
-LOWEST = 0.02
-SILENT = 0.94  # of absent phrases
+PLAIN, FITTED = 0.2, 0.001  # lowest score collected, before and after the fit
+SILENT = 0.95  # of absent phrases
 ENOUGH = 1e-6
 
 
-def answers(expert: Ground, seeds: Iterable[int]) -> list[Answered]:
+def answers(expert: Ground, seeds: Iterable[int], lowest: float) -> list[Answered]:
     """What the expert says about scenes of objects with these seeds, all layouts in turn."""
     layouts = kinds_of_scenes("object")
     found: list[Answered] = []
@@ -35,7 +35,7 @@ def answers(expert: Ground, seeds: Iterable[int]) -> list[Answered]:
         key = f"train-{seed}"
         scene = make_scene(seed, "train", layouts[seed % len(layouts)])
         asked = kinds_asked(key, scene, "train")
-        found += judge(key, asked, ask(expert, Picture.open(scene.image), asked, LOWEST))
+        found += judge(key, asked, ask(expert, Picture.open(scene.image), asked, lowest))
         print(f"calibrate: scene {seed}", file=sys.stderr, flush=True)
     return found
 
@@ -63,25 +63,28 @@ def threshold_for(absent: Sequence[float], silent: float) -> float:
 
 
 def calibrate(folder: Path, scenes: int, silent: float = SILENT) -> Habits:
-    """Writes `ground.json` of a checkpoint folder anew and returns it."""
-    path = folder / FILE
-    before = Habits.beside(folder) or Habits()
-    path.write_text(before.model_copy(update={"scale": 1.0, "bias": 0.0}).model_dump_json(indent=1), encoding="utf-8")
-    expert = Ground(str(folder))
-    expert.ready()
-    found = answers(expert, range(FIRST, FIRST + scenes))
+    """Writes `ground.json` of a checkpoint folder anew and returns it: first the fit, then the threshold with it."""
+    plain = (Habits.beside(folder) or Habits()).model_copy(update={"scale": 1.0, "bias": 0.0})
+    found = answers(_expert(folder, plain), range(FIRST, FIRST + scenes), PLAIN)
     hits = [(float(np.log(hit.score / (1 - hit.score))), hit.right) for one in found for hit in one.hits]
     scale, bias = logistic([logit for logit, _ in hits], [right for _, right in hits])
+    fitted = plain.model_copy(update={"scale": round(scale, 4), "bias": round(bias, 4)})
+    again = answers(_expert(folder, fitted), range(FIRST + scenes, FIRST + 2 * scenes), FITTED)
+    absent = [max((hit.score for hit in one.hits), default=0.0) for one in again if not one.things]
+    done = fitted.model_copy(update={"threshold": threshold_for(absent, silent)})
+    _write(folder, done)
+    return done
 
-    def worth(score: float) -> float:
-        return float(1 / (1 + np.exp(-(scale * np.log(score / (1 - score)) + bias))))
 
-    absent = [max((worth(hit.score) for hit in one.hits), default=0.0) for one in found if not one.things]
-    after = before.model_copy(
-        update={"scale": round(scale, 4), "bias": round(bias, 4), "threshold": threshold_for(absent, silent)}
-    )
-    path.write_text(after.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    return after
+def _write(folder: Path, habits: Habits) -> None:
+    (folder / FILE).write_text(habits.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _expert(folder: Path, habits: Habits) -> Ground:
+    _write(folder, habits)
+    expert = Ground(str(folder))
+    expert.ready()
+    return expert
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from policies.grounding import losses
 from policies.grounding.batches import Batch, Batches, ahead
 from policies.grounding.configuration import Phase, Recipe
+from policies.grounding.losses import Targets, assign, of_proposals, of_queries
 from policies.grounding.model import inherit, meaning, propose, refine, still
 from policies.grounding.text import encode
 
@@ -56,7 +56,8 @@ class Trainer:
         import torch
 
         plan = self.plan
-        backbone, rest = [], []
+        backbone: list[torch.nn.Parameter] = []
+        rest: list[torch.nn.Parameter] = []
         for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:
                 (backbone if "conv_encoder" in name else rest).append(parameter)
@@ -89,7 +90,7 @@ class Trainer:
         import torch
 
         pixels, ids = batch.pixels.to(self.device), batch.ids.to(self.device)
-        targets = losses.Targets(**{key: value.to(self.device) for key, value in vars(batch.targets).items()})
+        targets = Targets(**{key: value.to(self.device) for key, value in vars(batch.targets).items()})
         side = pixels.shape[-1]
         with torch.autocast(self.device.split(":")[0], torch.bfloat16):
             with torch.no_grad():
@@ -98,18 +99,18 @@ class Trainer:
             light = not shape.fuse and (self.phase == "dense" or not shape.attend)
             found = propose(self.model, pixels, ids, targets.real, words, light)
             refined = refine(self.model, found, targets.real) if self.phase == "full" else None
-        thing = losses.assign(targets, found.shapes, side)
-        parts = losses.of_proposals(found.logits, found.coords, thing, targets)
+        thing = assign(targets, found.shapes, side)
+        parts = of_proposals(found.logits, found.coords, thing, targets)
         parts |= self._helped(found.queries.float(), thing, targets)
         if refined is not None:
             cells = torch.gather(thing, 1, refined.chosen)
             layers = list(zip(refined.logits, refined.boxes, strict=True))
             for logits, boxes in layers:
-                for key, value in losses.of_queries(logits, boxes, cells, targets).items():
+                for key, value in of_queries(logits, boxes, cells, targets).items():
                     parts[key] = parts.get(key, 0) + value / len(layers)
         return parts
 
-    def _helped(self, queries: torch.Tensor, thing: torch.Tensor, targets: losses.Targets) -> dict[str, torch.Tensor]:
+    def _helped(self, queries: torch.Tensor, thing: torch.Tensor, targets: Targets) -> dict[str, torch.Tensor]:
         """The two extra heads, at the cells that belong to a thing."""
         import torch
         from torch.nn import functional
@@ -137,7 +138,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["top"] * factor
         parts = self.losses(batch)
-        total = sum(WEIGHTS[key] * value for key, value in parts.items())
+        total = torch.stack([WEIGHTS[key] * value for key, value in parts.items()]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 3.0)

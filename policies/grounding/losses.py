@@ -131,7 +131,7 @@ def of_proposals(
 def of_queries(
     logits: torch.Tensor, boxes: torch.Tensor, cells: torch.Tensor, targets: Targets
 ) -> dict[str, torch.Tensor]:
-    """Losses of one decoder layer: `logits` `[B, Q, T]`, `boxes` `[B, Q, 4]`; `cells` `[B, Q]`: what their cells hold."""
+    """Losses of one decoder layer: `logits` `[B, Q, T]`, `boxes` `[B, Q, 4]`; `cells`: what their cells hold."""
     import torch
 
     logits, boxes = logits.float(), boxes.float()

@@ -25,12 +25,13 @@ def build(shape: Shape, text_config: Any) -> Any:
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection, ResNetConfig
 
     stages = len(shape.widths)
+    settings: dict[str, Any] = {"out_features": [f"stage{stages - 1}", f"stage{stages}"]}
     backbone = ResNetConfig(
         embedding_size=shape.stem,
         hidden_sizes=list(shape.widths),
         depths=list(shape.depths),
         layer_type="basic",
-        out_features=[f"stage{stages - 1}", f"stage{stages}"],
+        **settings,
     )
     config = GroundingDinoConfig(
         backbone_config=backbone,
@@ -114,8 +115,9 @@ def propose(
     attention, which is exact as long as that adds nothing (`still`): most of the time on a CPU, little of the result.
     """
     import torch
-    from transformers.models.grounding_dino import modeling_grounding_dino as reference
+    from transformers.models.grounding_dino import modeling_grounding_dino
 
+    reference: Any = modeling_grounding_dino
     core = model.model
     seen, positions = reference.generate_masks_with_special_tokens_and_transfer_map(ids, core.special_tokens)
     text = core.text_projection(words)
@@ -253,7 +255,7 @@ def thaw_norms(module: Any) -> None:
 
     for name, child in module.named_children():
         if type(child).__name__ == "GroundingDinoFrozenBatchNorm2d":
-            real = torch.nn.BatchNorm2d(child.weight.numel(), momentum=0.05).to(child.weight.device)
+            real: Any = torch.nn.BatchNorm2d(child.weight.numel(), momentum=0.05).to(child.weight.device)
             with torch.no_grad():
                 real.weight.copy_(child.weight)
                 real.bias.copy_(child.bias)

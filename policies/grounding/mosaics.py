@@ -243,5 +243,5 @@ def _shot(rng: np.random.Generator, pixels: np.ndarray) -> np.ndarray:
     if rng.random() < 0.3:
         done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(50, 95))])
         if done:
-            pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
+            pixels = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return pixels

@@ -65,7 +65,8 @@ class Asker:
                 hue = COLOURS[int(rng.integers(len(COLOURS)))]
                 phrases.append((kind, hue if rng.random() < 0.15 else ""))
         phrases = list(dict.fromkeys(phrases))
-        ids, phrase_of, kept = [START], [-1], []
+        kept: list[tuple[int, str]] = []
+        ids, phrase_of = [START], [-1]
         for at in rng.permutation(len(phrases)):
             kind, hue = phrases[at]
             own = self.bank.kinds[kind]

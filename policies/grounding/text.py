@@ -186,8 +186,9 @@ class _Lessons:
 
 def encode(student: Any, ids: torch.Tensor) -> torch.Tensor:
     """`[B, T, hidden]` of prompts as Grounding DINO encodes them: every phrase sees itself alone."""
-    from transformers.models.grounding_dino import modeling_grounding_dino as reference
+    from transformers.models.grounding_dino import modeling_grounding_dino
 
+    reference: Any = modeling_grounding_dino
     stops = ids.new_tensor(reference.SPECIAL_TOKENS)
     mask, positions = reference.generate_masks_with_special_tokens_and_transfer_map(ids, stops)
     return student(ids, mask[:, None], ids.new_zeros(ids.shape), positions).last_hidden_state

@@ -14,8 +14,8 @@ ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-f
 ARGS += [f"--disable-{what}" for what in ("background-networking", "component-update", "sync")]
 
 
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory) -> Iterator:
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator:  # its event loop must end with the module: other tests have theirs
     sync_api = pytest.importorskip("playwright.sync_api")
     if (found := shutil.which("chromium")) is None:
         pytest.skip("no Chromium on this machine: the page is not looked at")

@@ -135,7 +135,7 @@ def test_a_price_that_eats_every_gain_is_a_collapse_and_is_stopped(toy, base):
 
 
 def test_a_run_of_reward_cut_and_resumed_equals_one_in_one_piece(toy, base, tmp_path):
-    from policies.train.weights import read_shards
+    from policies.shards import read_shards
 
     found = []
     for pieces in (1, 2):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
+from policies.shards import read_shards
 from policies.train import checkpoint
-from policies.train.weights import read_shards
 
 PROGRAM = Path(__file__).with_name("run_small.py")
 

@@ -8,10 +8,10 @@ import torch
 from typer.testing import CliRunner
 
 from policies.base_lm import base_lm_path
+from policies.shards import SHARD_BYTES, read_shards, shards, write_shards
 from policies.train.cli import app
 from policies.train.learner import make_learner
 from policies.train.recipe import SHIPPED
-from policies.train.weights import SHARD_BYTES, read_shards, shards, write_shards
 from tools.errors import UsageError
 
 

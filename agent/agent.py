@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast, get_args
 from weakref import WeakValueDictionary
 
-from agent.conversations import Conversation, config_of, look_up, open_saver, trim
+from agent.conversations import Conversation, config_of, look_up, open_saver, storing, trim
 from agent.events import Done, Event
 from agent.part import Part
 from agent.shelf import Image, Shelf
@@ -157,7 +157,8 @@ class Agent:
 
     def forget(self, thread_id: str) -> None:
         """Drops a conversation."""
-        self._saver.delete_thread(thread_id)
+        with storing():
+            self._saver.delete_thread(thread_id)
 
     async def aask(
         self,
@@ -241,7 +242,7 @@ class Agent:
         thread_id = thread_id or uuid.uuid4().hex
         with self._locking:
             lock = self._locks.setdefault(thread_id, threading.Lock())
-        with lock:
+        with lock, storing():
             config: Any = {**config_of(thread_id), "recursion_limit": 10 + 3 * self.limits.max_rounds}
             stream = graph.stream(
                 asked,

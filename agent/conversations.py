@@ -6,6 +6,8 @@ Only the checkpoints of the last question are kept: those that it takes to go on
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -13,7 +15,7 @@ from pydantic import BaseModel, Field
 from agent.state import Work
 from agent.types import Turn
 from tools.base import Box, Region
-from tools.errors import UsageError
+from tools.errors import StoreError, UsageError
 
 
 class Conversation(BaseModel):
@@ -53,13 +55,26 @@ def open_saver(path: str | os.PathLike[str] | None) -> tuple[Any, Any]:
     return connection, saver
 
 
+@contextmanager
+def storing() -> Iterator[None]:
+    """What SQLite cannot do becomes a `StoreError` of one line."""
+    import sqlite3
+
+    try:
+        yield
+    except sqlite3.Error as error:
+        advice = "free space, end what locks the file, or keep conversations in another one"
+        raise StoreError(f"the conversation cannot be kept now ({error}): {advice}") from error
+
+
 def config_of(thread_id: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread_id}}
 
 
 def look_up(graph: Any, thread_id: str) -> Conversation | None:
     """The conversation as the graph's checkpointer has it, or None."""
-    found = graph.get_state(config_of(thread_id))
+    with storing():
+        found = graph.get_state(config_of(thread_id))
     if not found.values:
         return None
     values = found.values

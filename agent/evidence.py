@@ -98,7 +98,9 @@ def _row(picture: Picture, region: Region, number: int, width: int, unit: int) -
     """Number, crop, and under it what the expert said."""
     indent = round(unit * 2.2)
     crop = _crop(picture, region, width - indent, unit)
-    said = _paragraph(f"{words_of(region)}  ({region.source} {region.score:.2f})", width - indent, unit, "black")
+    said = _paragraph(
+        f"{words_of(region)}  ({printable(region.source, 64)} {region.score:.2f})", width - indent, unit, "black"
+    )
     height = said.height + (crop.height + unit // 4 if crop else 0)
     row = Image.new("RGB", (width, max(height, round(unit * 1.4))), "white")
     pen = ImageDraw.Draw(row)

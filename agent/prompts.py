@@ -67,7 +67,7 @@ def conversation(view: View, tools: bool, final: bool = False, extra_tokens: Seq
     `final` asks for the answer now. The messages of a turn are the first messages of the next one; without `tools`
     neighbouring user messages are one message, because many chat templates want strict alternation.
     """
-    experts = "" if tools else "\n".join(describe(schema) for schema in view.experts)
+    experts = "" if tools else "\n".join(neutralise(describe(schema), extra_tokens) for schema in view.experts)
     system = SYSTEM if tools or not experts else f"{SYSTEM}\n{TEXT_PROTOCOL.format(experts=experts)}"
     out = [Message("system", [system])]
     asked = [(turn.question, turn.options, turn.answer) for turn in view.history]

@@ -126,8 +126,8 @@ def run_variant(
     with Journal(folder, plan.run) as journal:
         tasks = waiting(plan, journal)
         if tasks:
-            say(f"{variant.name}: {len(tasks)} questions")
             asker = Asker.load(changed, [variant.mode])
+            say(f"{variant.name}: {len(tasks)} questions")
             asks: Asks = Told(asker, evidence_of(plan.questions)) if variant.true_boxes else asker
             try:
                 ask_all(plan, tasks, asks, journal)

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from tools.pictures import Picture
 
 log = logging.getLogger(__name__)
 
+DAMAGES = ("not a database", "malformed")
+BUSY_S = 5.0  # that another process may hold the file
 SCHEMA = "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, value TEXT NOT NULL, used INTEGER NOT NULL)"
 
 
@@ -91,12 +93,19 @@ class ResultCache:
         assert self.file is not None
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.file, timeout=5.0)) as connection, connection:
+            with closing(sqlite3.connect(self.file, timeout=BUSY_S)) as connection, connection:
                 connection.create_function("used_now", 0, time.time_ns)
                 connection.execute(SCHEMA)
                 return connection.execute(statement, values).fetchall()
         except (sqlite3.Error, OSError) as error:
             log.warning("result cache %s is not used: %s", self.file, error)
-            if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
-                self.file.unlink(missing_ok=True)
+            if isinstance(error, sqlite3.DatabaseError) and any(damage in str(error) for damage in DAMAGES):
+                self._remove()
             return []
+
+    def _remove(self) -> None:
+        """Begins anew; what SQLite left beside a damaged file belongs to it."""
+        assert self.file is not None
+        with suppress(OSError):
+            for end in ("", "-journal", "-wal", "-shm"):
+                self.file.with_name(self.file.name + end).unlink(missing_ok=True)

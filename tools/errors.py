@@ -38,3 +38,7 @@ class TrainingError(P2GError):
     """A training run that cannot go on: data, disk, a loss that is no number (exit code 6)."""
 
     exit_code = 6
+
+
+class StoreError(P2GError):
+    """Conversations that cannot be kept or found: the disk is full, their file is locked or damaged."""

@@ -245,12 +245,14 @@ class Runner:
             if box is None:
                 continue
             changes: dict[str, Any] = {"box": box, "source": tool.name}
-            if region.text is not None:
-                text = region.text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be stored or sent
+            for name in ("text", "label"):
+                if (text := getattr(region, name)) is None:
+                    continue
+                text = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be stored or sent
                 if len(text) > self.limits.max_text:
                     text = text[: self.limits.max_text] + "…"
                     cut += 1
-                changes["text"] = text
+                changes[name] = text
             kept.append(region.model_copy(update=changes))
         notes = []
         if len(kept) > self.limits.max_regions:

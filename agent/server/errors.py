@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
 from agent.types import Step
-from tools.errors import ControllerError, ExpertError, P2GError, PictureError, UsageError
+from tools.errors import ControllerError, ExpertError, P2GError, PictureError, StoreError, UsageError
 
 TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 STATUS: tuple[tuple[type[P2GError], int, str], ...] = (
@@ -67,11 +67,12 @@ def refused(error: BaseException) -> Refused:
         problem = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in problem["loc"])
         return Refused(400, "bad_request", f"{where or 'body'}: {problem['msg']}"[:300], where[:100] or None)
+    if isinstance(error, sqlite3.Error | StoreError):
+        cause = error.__cause__ or error
+        return Refused(503, "store_failed", f"conversations cannot be kept now ({cause}); try again later", retry_s=5)
     for kind, status, code in STATUS:
         if isinstance(error, kind):
             return Refused(status, code, str(error), retry_s=5 if status == 503 else None)
-    if isinstance(error, sqlite3.Error):
-        return Refused(503, "store_failed", f"conversations cannot be kept now ({error}); try again later", retry_s=5)
     return Refused(500, "internal_error", "the server failed on this request; its log says why")
 
 

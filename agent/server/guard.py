@@ -28,6 +28,7 @@ from tools.errors import UsageError
 
 log = logging.getLogger("p2g.serve")
 LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
+AMBIGUOUS = "ambiguous_length"
 OPEN = ("/healthz", "/readyz")
 TOKEN = re.compile(r"[!-~]{8,512}")
 
@@ -72,6 +73,9 @@ class Guard:
             self._tell(scope, status, (time.perf_counter() - began) * 1000, seen)
 
     def _refusal(self, request: Request, path: str) -> Refused | None:
+        if "transfer-encoding" in request.headers and "content-length" in request.headers:
+            # a proxy may go by the one and we by the other, and see a request that it did not (RFC 9112, 6.1)
+            return Refused(400, AMBIGUOUS, "give a Content-Length or a Transfer-Encoding, not both")
         if path in OPEN:
             return None
         if self.settings.tokens:
@@ -144,7 +148,7 @@ def too_large(most: int) -> Refused:
 def answer(error: Refused) -> JSONResponse:
     """The response of an error. A body that was not read to its end makes the connection useless: it is closed."""
     headers = dict(error.headers or {})
-    if error.status_code in (408, 413, 429, 503):
+    if error.status_code in (408, 413, 429, 503) or error.code == AMBIGUOUS:
         headers["Connection"] = "close"
     return JSONResponse(error.body(), error.status_code, headers)
 

@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agent.server.errors import Refused
+from tools.errors import UsageError
 
 FILE = "conversations.sqlite3"
 DAY = 86_400.0
@@ -33,11 +34,17 @@ class Threads:
         self._guard = threading.Lock()
         self._lock_file: int | None = None
         if folder is not None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock_file = os.open(folder / "conversations.lock", os.O_RDWR | os.O_CREAT, 0o600)
-            with self._connected() as database:
-                database.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in a new file only
-                database.execute("CREATE TABLE IF NOT EXISTS used (thread_id TEXT PRIMARY KEY, at REAL NOT NULL)")
+            try:
+                self._begin(folder)
+            except (OSError, sqlite3.Error) as error:
+                raise UsageError(f"cannot keep conversations in {folder}: {error}; choose another --store") from None
+
+    def _begin(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_file = os.open(folder / "conversations.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        with self._connected() as database:
+            database.execute("PRAGMA auto_vacuum=INCREMENTAL")  # takes effect in a new file only
+            database.execute("CREATE TABLE IF NOT EXISTS used (thread_id TEXT PRIMARY KEY, at REAL NOT NULL)")
 
     @contextmanager
     def held(self, key: str) -> Iterator[None]:

@@ -46,10 +46,10 @@ class Item:
     coloured: list[Asked]
 
 
-def items(split: Split, count: int) -> Iterator[Item]:
-    """The first `count` scenes of objects of P²GB-S of that split, all layouts in turn."""
+def items(split: Split, count: int, skip: int = 0) -> Iterator[Item]:
+    """`count` scenes of objects of P²GB-S of that split after the first `skip`, all layouts in turn."""
     layouts = kinds_of_scenes("object")
-    for place in range(count):
+    for place in range(skip, skip + count):
         stored = shards.store(FIRST[split] + place, split, layouts[place % len(layouts)])
         scene = stored.scene
         asked, coloured = kinds_asked(stored.key, scene, split), colours_asked(stored.key, scene)
@@ -88,8 +88,14 @@ class Report(BaseModel):
     megabytes: float
 
 
-def run(expert: Ground, count: int, say: Callable[[str], None], splits: Sequence[Split] = ("test", "unseen")) -> Report:
-    """Asks the expert about `count` scenes of each split."""
+def run(
+    expert: Ground,
+    count: int,
+    say: Callable[[str], None],
+    splits: Sequence[Split] = ("test", "unseen"),
+    skip: int = 0,
+) -> Report:
+    """Asks the expert about `count` scenes of each split after the first `skip`."""
     import torch
 
     expert.ready()
@@ -99,7 +105,7 @@ def run(expert: Ground, count: int, say: Callable[[str], None], splits: Sequence
     for split in splits:
         plain: list[Answered] = []
         coloured: list[Answered] = []
-        for number, one in enumerate(items(split, count)):
+        for number, one in enumerate(items(split, count, skip)):
             picture = Picture.open(one.jpeg)
             picture.image  # noqa: B018 - decoded before the clock runs
             began = time.perf_counter()
@@ -198,7 +204,7 @@ def lines(report: Report) -> list[str]:
     return found
 
 
-def command(profile: Profile, count: int, out: Path | None, as_json: bool, quiet: bool) -> None:
+def command(profile: Profile, count: int, out: Path | None, as_json: bool, quiet: bool, skip: int = 0) -> None:
     """`p2g bench run grounding`: prints the report and writes it as `OUT/grounding.json` (runs/grounding-PROFILE)."""
     from tools.registry import load_tools
 
@@ -209,8 +215,28 @@ def command(profile: Profile, count: int, out: Path | None, as_json: bool, quiet
     if reason := expert.unavailable():
         raise ExpertError(reason)
     with redirect_stdout(sys.stderr):
-        report = run(cast("Ground", expert), count, lambda line: None if quiet else print(line, flush=True))
+        say: Callable[[str], None] = lambda line: None if quiet else print(line, flush=True)  # noqa: E731
+        report = run(cast("Ground", expert), count, say, skip=skip)
     folder = out or Path("runs") / f"{NAME}-{profile.name}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{NAME}.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     print(report.model_dump_json(indent=1) if as_json else "\n".join(lines(report)))
+
+
+def main() -> None:
+    """`python -m evaluation.benchmarks.grounding --skip 40 --limit 40`: other scenes than the first ones."""
+    import argparse
+
+    from agent.profiles import load_profile
+
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--profile", default="nano")
+    parser.add_argument("--limit", type=int, default=60)
+    parser.add_argument("--skip", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    command(load_profile(asked.profile), asked.limit, asked.out, as_json=False, quiet=False, skip=asked.skip)
+
+
+if __name__ == "__main__":
+    main()

@@ -286,7 +286,7 @@ def test_tools_says_what_can_run_here(p2g):
     assert code == 0
     assert {"read", "ground", "zoom"} <= set(experts)
     assert experts["read"]["unavailable"] is None
-    assert experts["ground"]["unavailable"]
+    assert experts["ground"]["unavailable"] is None
     assert "read" in p2g("tools")[1]
 
 

@@ -45,4 +45,4 @@ def test_a_variant_is_a_run_that_goes_on_and_one_that_cannot_be_says_why(tmp_pat
     assert all(row.error is None and not row.calls for row in told)
     said.clear()
     assert ablate(benchmark, load_profile("nano"), tmp_path / "out", **how) == text
-    assert not any("questions" in line for line in said), "nothing is asked twice"
+    assert [line.split(":")[0] for line in said] == ["allocation-resampler"], "nothing is asked twice"

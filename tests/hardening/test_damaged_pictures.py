@@ -16,7 +16,25 @@ from PIL import Image, ImageCms
 
 from tools.pictures import FORMATS, Picture, PictureError, PictureLimits
 
-MODES = ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16", "La", "RGBa"]
+MODES = [
+    "1",
+    "L",
+    "LA",
+    "P",
+    "PA",
+    "RGB",
+    "RGBA",
+    "RGBX",
+    "CMYK",
+    "YCbCr",
+    "LAB",
+    "HSV",
+    "I",
+    "F",
+    "I;16",
+    "La",
+    "RGBa",
+]
 ELSEWHERE = {"PDF", "EPS", "WMF", "HDF5", "BUFR", "GRIB"}  # Pillow writes them by programs or not at all
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 SMALL = PictureLimits(max_pixels=4_000_000, max_bytes=10_000_000)
@@ -44,15 +62,20 @@ def written() -> Iterator[tuple[str, str, bytes]]:
 WRITTEN = list(written())
 
 
+def one_line(error: Exception) -> str:
+    text = str(error)
+    assert "\n" not in text
+    assert 10 < len(text) < 400
+    return text
+
+
 def outcome(data: bytes, limits: PictureLimits = SMALL) -> str | None:
     """None when `data` opens as RGB within the limits, else the one line that says why not."""
     try:
         picture = Picture.open(data, limits)
         pixels = picture.array()
     except PictureError as error:
-        assert "\n" not in str(error)
-        assert 10 < len(str(error)) < 400
-        return str(error)
+        return one_line(error)
     assert picture.image.mode == "RGB"
     assert pixels.dtype == np.uint8
     assert pixels.shape == (picture.height, picture.width, 3)
@@ -129,7 +152,13 @@ def test_pngs_of_every_depth(depth, colour, pixel):
 
 def profiles() -> dict[str, bytes]:
     good = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return {"empty": b"", "cut": good[:60], "zeros": bytes(400), "huge": good[:128] + b"\xff" * 200_000, "text": b"x" * 9}
+    return {
+        "empty": b"",
+        "cut": good[:60],
+        "zeros": bytes(400),
+        "huge": good[:128] + b"\xff" * 200_000,
+        "text": b"x" * 9,
+    }
 
 
 @pytest.mark.parametrize("name", profiles())

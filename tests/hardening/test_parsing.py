@@ -1,7 +1,8 @@
-"""Whatever a controller writes: valid calls or notes of one line, in bounded time and memory, and nothing is executed."""
+"""Whatever a controller writes: valid calls or notes of one line, in bounded time and memory; nothing is executed."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
@@ -24,8 +25,14 @@ from tools.pictures import Picture
 
 SIZE = (640, 480)
 QUICK_S, FEW_BYTES = 2.0, 60_000_000
-settings.register_profile("hardening", derandomize=True, database=None, deadline=None, print_blob=False,
-                          suppress_health_check=list(HealthCheck))  # fmt: skip
+settings.register_profile(
+    "hardening",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    print_blob=False,
+    suppress_health_check=list(HealthCheck),
+)
 bounded = settings(settings.get_profile("hardening"), max_examples=200)
 
 
@@ -84,19 +91,41 @@ def quickly(text: str) -> ParsedCalls:
 
 
 texts = st.text(max_size=30) | st.sampled_from(
-    ["red car", "x1", "\ud800", "ﬁnd", "ｒｅａｄ", "\u202eread:", "re\u200bad:", "\0", "́", "İ", "ß", "٣", "%" * 5000, "1%%",
-     "__import__('os').system('touch canary')", "{{7*7}}", "<|im_end|>", "1e999", "-0", "NaN", "0x10", "1_000"]
-)  # fmt: skip
+    [
+        "red car",
+        "x1",
+        "\ud800",
+        "ﬁnd",
+        "ｒｅａｄ",
+        "\u202eread:",
+        "re\u200bad:",
+        "\0",
+        "́",
+        "İ",
+        "ß",
+        "٣",
+        "%" * 5000,
+        "1%%",
+        "__import__('os').system('touch canary')",
+        "{{7*7}}",
+        "<|im_end|>",
+        "1e999",
+        "-0",
+        "NaN",
+        "0x10",
+        "1_000",
+    ]
+)
 numbers = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 1e308, 1e-320, 2**63])
 plain = st.none() | st.booleans() | numbers | texts
 values = st.recursive(
     plain, lambda inner: st.lists(inner, max_size=5) | st.dictionaries(texts, inner, max_size=4), max_leaves=12
 )
 names = st.sampled_from(["find", "look", "read", "Find", "functions.look", "read_tool", "open", ""]) | texts
-keys = st.sampled_from(["objects", "box", "bbox", "x1", "y1", "x2", "y2", "least", "most", "kind", "exact", "parts", "how"])
-calls = st.fixed_dictionaries(
-    {"name": names, "arguments": st.dictionaries(keys | texts, values, max_size=5) | values}
+keys = st.sampled_from(
+    ["objects", "box", "bbox", "x1", "y1", "x2", "y2", "least", "most", "kind", "exact", "parts", "how"]
 )
+calls = st.fixed_dictionaries({"name": names, "arguments": st.dictionaries(keys | texts, values, max_size=5) | values})
 FORMS = (
     lambda call: json.dumps(call),
     lambda call: repr(call),
@@ -105,8 +134,10 @@ FORMS = (
     lambda call: f"{call['name']}: {call['arguments']}",
     lambda call: f"{call['name']}({', '.join(f'{k}={v!r}' for k, v in dict_of(call['arguments']).items())})",
     lambda call: f"Action: {call['name']}\nAction Input: {json.dumps(call['arguments'])}",
-    lambda call: f"<function={call['name']}>"
-    + "".join(f"<parameter={k}>{v}</parameter>" for k, v in dict_of(call["arguments"]).items()),
+    lambda call: (
+        f"<function={call['name']}>"
+        + "".join(f"<parameter={k}>{v}</parameter>" for k, v in dict_of(call["arguments"]).items())
+    ),
 )
 
 
@@ -138,18 +169,18 @@ def test_the_reader_returns_or_says_unreadable(text):
     reader = Reader(text)
     for at in (0, len(text) // 2):
         for read in (reader.value, reader.arguments):
-            try:
+            with contextlib.suppress(Unreadable):
                 assert at <= read(at)[-1] <= len(text) + 1
-            except Unreadable:
-                pass
     rest, found = tagged_calls(text)
     assert all(0 <= start <= len(text) for start, _ in found)
     assert len(rest) <= 2 * len(text) + 2
 
 
 @bounded
-@given(st.text(max_size=60) | st.sampled_from(["The answer is (B).", "\\boxed{A}", "<think>A", "B" * 9]),
-       st.lists(st.text(max_size=12), min_size=1, max_size=30))  # fmt: skip
+@given(
+    st.text(max_size=60) | st.sampled_from(["The answer is (B).", "\\boxed{A}", "<think>A", "B" * 9]),
+    st.lists(st.text(max_size=12), min_size=1, max_size=30),
+)
 def test_a_reply_chooses_one_of_the_options_or_none(text, options):
     view = View(picture=PICTURE, question="Which?", options=options)
     view.regions = [Region(box=(0, 0, 1, 1), text=option) for option in options[:3]]
@@ -165,28 +196,59 @@ for _ in range(900):
     NESTED = {"box": NESTED}
 
 
-@pytest.mark.parametrize("raw", [DEEP, NESTED, {"box": DEEP}, {"objects": NESTED}, {"objects": [DEEP]}, {"how": NESTED}], ids=list("abcdef"))
+@pytest.mark.parametrize(
+    "raw", [DEEP, NESTED, {"box": DEEP}, {"objects": NESTED}, {"objects": [DEEP]}, {"how": NESTED}], ids=list("abcdef")
+)
 @pytest.mark.parametrize("name", ["find", "look", "read"])
 def test_arguments_nested_as_deeply_as_json_allows(name, raw):
     checked(check_calls([(name, raw)], SCHEMAS, SIZE))
 
 
-@pytest.mark.parametrize("number", [10**4000, -(10**4000), math.nan, math.inf, 1e308], ids=["huge", "low", "nan", "inf", "top"])
+@pytest.mark.parametrize(
+    "number", [10**4000, -(10**4000), math.nan, math.inf, 1e308], ids=["huge", "low", "nan", "inf", "top"]
+)
 def test_numbers_of_any_size(number):
-    for args in ({"objects": number}, {"objects": ["x"], "least": number}, {"box": [0, 0, number, 1]}, {"exact": number},
-                 {"objects": ["x"], "most": number, "kind": number}, number, [number] * 4, {str(1): number}):  # fmt: skip
+    for args in (
+        {"objects": number},
+        {"objects": ["x"], "least": number},
+        {"box": [0, 0, number, 1]},
+        {"exact": number},
+        {"objects": ["x"], "most": number, "kind": number},
+        number,
+        [number] * 4,
+        {str(1): number},
+    ):
         for name in EXPERTS:
             checked(check_calls([(name, args)], SCHEMAS, SIZE))
 
 
 MEGABYTE = [
-    "a" * 10**6, "é" * 10**6, "{" * 10**6, '{"name":"read",' * 70_000, "find: " + "car; " * 200_000, "look: [" + "1," * 500_000,
-    "<function=find><parameter=objects>" + "x" * 10**6, "<invoke name='" * 80_000, "<arg_key>" * 110_000,
-    "<think>" * 140_000 + "</think>" * 1000, "\\" * 10**6, "find: " + "\\u0041" * 160_000, "İ" * 10**6, "\u0301" * 10**6,
-    "look: " + "%" * 10**6, 'look: ["1' + "%" * 60_000 + '",1,2,3]', "look(x1=" * 120_000, "find: '" + "a' " * 300_000,
-    "Action: find\nAction Input: " * 40_000, "/*" * 500_000, "find: {objects: " + "[" * 10**6, "look: x=" + "[[" * 500_000,
-    "\n".join(f"find: car {number}" for number in range(60_000)), "look: " + "xmin" * 200_000, "- " * 500_000 + "read:",
-]  # fmt: skip
+    "a" * 10**6,
+    "é" * 10**6,
+    "{" * 10**6,
+    '{"name":"read",' * 70_000,
+    "find: " + "car; " * 200_000,
+    "look: [" + "1," * 500_000,
+    "<function=find><parameter=objects>" + "x" * 10**6,
+    "<invoke name='" * 80_000,
+    "<arg_key>" * 110_000,
+    "<think>" * 140_000 + "</think>" * 1000,
+    "\\" * 10**6,
+    "find: " + "\\u0041" * 160_000,
+    "İ" * 10**6,
+    "\u0301" * 10**6,
+    "look: " + "%" * 10**6,
+    'look: ["1' + "%" * 60_000 + '",1,2,3]',
+    "look(x1=" * 120_000,
+    "find: '" + "a' " * 300_000,
+    "Action: find\nAction Input: " * 40_000,
+    "/*" * 500_000,
+    "find: {objects: " + "[" * 10**6,
+    "look: x=" + "[[" * 500_000,
+    "\n".join(f"find: car {number}" for number in range(60_000)),
+    "look: " + "xmin" * 200_000,
+    "- " * 500_000 + "read:",
+]
 
 
 @pytest.mark.parametrize("text", MEGABYTE, ids=[ascii(text[:16]) for text in MEGABYTE])
@@ -201,19 +263,36 @@ def test_a_megabyte_takes_bounded_time_and_memory(text):
 
 
 PROGRAMS = [
-    "__import__('pathlib').Path('canary').touch()", "open('canary', 'w')", "().__class__.__base__.__subclasses__()",
-    "find(objects=[open('canary','w').name])", "look(box=__import__('os').system('touch canary'))",
-    "read(); import os; os.system('touch canary')", "find: $(touch canary)", "find: `touch canary`", "find: ; touch canary",
-    "!!python/object/apply:os.system ['touch canary']", '{"name": "find", "arguments": {"__class__": "open", "objects": 1}}',
-    "find: {'objects': [f'{open(\"canary\", \"w\")}']}", "find: {{config.__class__}} {%% import os %%}", "cos\nsystem\n(S'touch canary'",
-    "exec: open('canary','w')", "lambda: open('canary','w')", "find: [x for x in [open('canary','w')]]",
-]  # fmt: skip
+    "__import__('pathlib').Path('canary').touch()",
+    "open('canary', 'w')",
+    "().__class__.__base__.__subclasses__()",
+    "find(objects=[open('canary','w').name])",
+    "look(box=__import__('os').system('touch canary'))",
+    "read(); import os; os.system('touch canary')",
+    "find: $(touch canary)",
+    "find: `touch canary`",
+    "find: ; touch canary",
+    "!!python/object/apply:os.system ['touch canary']",
+    '{"name": "find", "arguments": {"__class__": "open", "objects": 1}}',
+    "find: {'objects': [f'{open(\"canary\", \"w\")}']}",
+    "find: {{config.__class__}} {%% import os %%}",
+    "cos\nsystem\n(S'touch canary'",
+    "exec: open('canary','w')",
+    "lambda: open('canary','w')",
+    "find: [x for x in [open('canary','w')]]",
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_are_words(tmp_path, monkeypatch, program):
     monkeypatch.chdir(tmp_path)
-    for form in ("{}", "<tool_call>{}</tool_call>", "```python\n{}\n```", "find: {}", "<function=find><parameter=objects>{}"):
+    for form in (
+        "{}",
+        "<tool_call>{}</tool_call>",
+        "```python\n{}\n```",
+        "find: {}",
+        "<function=find><parameter=objects>{}",
+    ):
         quickly(form.replace("{}", program))
     checked(check_calls([("find", program), ("find", {"objects": [program]}), (program, {})], SCHEMAS, SIZE))
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Bombs, special files and files that only look like pictures cost little and end in one line, here and in `Agent.ask`."""
+"""Bombs, special files and files that only look like pictures cost little and end in one line, also in `Agent.ask`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def odd_files(folder: Path) -> dict[str, Path]:
     made = {name: folder / f"{name}.png" for name in ("empty", "text", "svg", "html", "zip", "pickle", "sparse")}
     made["empty"].touch()
     made["text"].write_text("Total: 12.50 €\n" * 50)
-    made["svg"].write_text('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><image href="/etc/passwd"/></svg>')
+    made["svg"].write_text(
+        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><image href="/etc/passwd"/></svg>'
+    )
     made["html"].write_text("<html><img src=x onerror=alert(1)></html>")
     made["zip"].write_bytes(b"PK\x03\x04" + bytes(100))
     made["pickle"].write_bytes(b"\x80\x04cos\nsystem\n(S'touch canary'\ntR.")
@@ -60,7 +62,9 @@ def odd_files(folder: Path) -> dict[str, Path]:
     made["folder"].mkdir()
     os.mkfifo(made["fifo"])
     made["loop"].symlink_to(made["loop"])
-    made |= {name: Path(name) for name in ("/dev/zero", "/dev/null", "/dev/stdin", "/proc/self/mem", "/proc/self/environ")}
+    made |= {
+        name: Path(name) for name in ("/dev/zero", "/dev/null", "/dev/stdin", "/proc/self/mem", "/proc/self/environ")
+    }
     made["fifo by a link"] = folder / "link.png"
     made["fifo by a link"].symlink_to(made["fifo"])
     return made
@@ -90,7 +94,9 @@ def test_files_that_are_no_pictures_end_in_one_line_and_never_hang(tmp_path):
     assert not (tmp_path / "canary").exists()
 
 
-@pytest.mark.parametrize("name", ["a\nSystem: b.png", "\x1b[2Jred.png", "x" * 200 + ".png", "\u202egnp.png", b"\xff\xfe.png"])
+@pytest.mark.parametrize(
+    "name", ["a\nSystem: b.png", "\x1b[2Jred.png", "x" * 200 + ".png", "\u202egnp.png", b"\xff\xfe.png"]
+)
 def test_no_name_of_a_file_breaks_the_line_of_its_error(tmp_path, name):
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + os.fsencode(name)))
     for missing in (True, False):
@@ -110,9 +116,17 @@ def test_no_name_of_a_file_breaks_the_line_of_its_error(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("mode", "size", "kind"),
-    [("CMYK", (60, 40), "JPEG"), ("RGB", (1, 1), "PNG"), ("RGB", (20_000, 4), "PNG"), ("I;16", (9, 9), "TIFF"),
-     ("LA", (8, 8), "PNG"), ("PA", (8, 8), "PNG"), ("F", (7, 5), "TIFF"), ("1", (33, 1), "BMP")],
-)  # fmt: skip
+    [
+        ("CMYK", (60, 40), "JPEG"),
+        ("RGB", (1, 1), "PNG"),
+        ("RGB", (20_000, 4), "PNG"),
+        ("I;16", (9, 9), "TIFF"),
+        ("LA", (8, 8), "PNG"),
+        ("PA", (8, 8), "PNG"),
+        ("F", (7, 5), "TIFF"),
+        ("1", (33, 1), "BMP"),
+    ],
+)
 def test_odd_pictures_are_asked_about_like_any_other(tmp_path, mode, size, kind):
     path = tmp_path / "odd"
     image = Image.new("P", size).convert("PA") if mode == "PA" else Image.new(mode, size)

@@ -16,6 +16,7 @@ from policies.config import SPECIAL_TOKENS, P2GConfig
 from policies.model import P2GModel
 from policies.train.packing import Batch
 from policies.train.recipe import ModelRecipe, Rates, StageRecipe, TinyLanguage
+from policies.train.towers import load_tower
 from policies.train.weights import LANGUAGE, attach_lora, load_weights
 from tools.errors import UsageError
 
@@ -121,7 +122,7 @@ def make_learner(model: ModelRecipe, stage: StageRecipe, base: Path, init: Path 
         language = _loaded(init / LANGUAGE, dtype, attention)
     else:
         language = _tiny(model.tiny, old, dtype, attention) if model.tiny else _loaded(base, dtype, attention)
-    tower, settings = _tower(model), dict(model.region)
+    tower, settings = load_tower(model.tower) if model.tower else None, dict(model.region)
     if tower is None and model.vision is not None:
         settings["vision_config"] = model.vision
     whole: Any = P2GModel(
@@ -162,15 +163,3 @@ def _tiny(size: TinyLanguage, vocabulary: int, dtype: torch.dtype, attention: st
         tie_word_embeddings=True,
     )
     return AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation=attention)
-
-
-def _tower(model: ModelRecipe) -> Any:
-    """The trained tower of folder `model.tower` with its own configuration; what `init` brings comes later."""
-    from transformers import AutoModel
-
-    if model.tower is None:
-        return None
-    try:
-        return AutoModel.from_pretrained(model.tower)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"no vision tower in {model.tower}: {str(error).splitlines()[0]}") from error

@@ -32,9 +32,12 @@ class TinyLanguage(Strict):
 
 
 class ModelRecipe(Strict):
-    """`base`: a folder of a causal LM with its tokenizer (none: the nano base from the cache). `vision`: a
-    configuration of transformers with its `model_type` (none: no tower); `tower`: a folder or safetensors file with its
-    trained weights. `region` holds further settings of `P2GConfig`: resampler, region pathway, allocation."""
+    """`base`: a folder of a causal LM with its tokenizer (none: the nano base from the cache).
+
+    `vision`: a configuration of transformers with its `model_type` (none: no tower); `tower`: a folder with a trained
+    one, or with a Grounding DINO whose backbone it becomes (then `vision` is not needed). `region` holds further
+    settings of `P2GConfig`: resampler, region pathway, allocation.
+    """
 
     base: Path | None = None
     tiny: TinyLanguage | None = None

@@ -64,12 +64,11 @@ def _make(one: SourceRecipe, protocol: Protocol, recipe: Recipe) -> Source:
 
 def optics(model: ModelRecipe) -> Optics | None:
     """How the model of a recipe takes pictures; None without a tower."""
-    from transformers import AutoConfig
-
     from policies.config import P2GConfig
     from policies.data.visual_scene import Optics
+    from policies.train.towers import tower_config
 
-    vision: Any = AutoConfig.from_pretrained(model.tower) if model.tower else model.vision
+    vision: Any = tower_config(model.tower) if model.tower else model.vision
     if vision is None:
         return None
     config = P2GConfig(vision_config=vision, **model.region)

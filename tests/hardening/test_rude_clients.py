@@ -17,6 +17,7 @@ import httpx
 
 from tests.agent.server.serving import PICTURE, Running, png, served, until
 
+HTTP = httpx.Client(verify=False, trust_env=False, timeout=20)
 HEAD = "POST /v1/ask HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
@@ -49,8 +50,8 @@ def status_of(raw: bytes) -> int:
 
 def well(running: Running) -> None:
     """Others are served."""
-    assert httpx.get(f"{running.url}/healthz").json() == {"status": "ok"}
-    asked = httpx.post(f"{running.url}/v1/ask", json={"question": "What?", "picture": PICTURE})
+    assert HTTP.get(f"{running.url}/healthz").json() == {"status": "ok"}
+    asked = HTTP.post(f"{running.url}/v1/ask", json={"question": "What?", "picture": PICTURE})
     assert asked.status_code == 200
 
 
@@ -219,12 +220,12 @@ ROUTES = ["/v1/ask", "/v1/chat/completions", "/v1/conversations/a/resume"]
 @pytest.mark.parametrize("body", ODD_BODIES.values(), ids=list(ODD_BODIES))
 def test_odd_bodies_are_answered_or_the_callers_fault(running, body):
     for route in ROUTES:
-        reply = httpx.post(f"{running.url}{route}", content=body, headers={"content-type": "application/json"})
+        reply = HTTP.post(f"{running.url}{route}", content=body, headers={"content-type": "application/json"})
         assert reply.status_code in (200, 400, 404, 413, 415, 422), (route, reply.text[:300])
         assert reply.json() is not None
         if reply.status_code != 200:
             assert "\n" not in reply.json()["error"]["message"]
-    assert httpx.get(f"{running.url}/healthz").status_code == 200
+    assert HTTP.get(f"{running.url}/healthz").status_code == 200
 
 
 TYPES = [
@@ -253,9 +254,9 @@ def test_a_wrong_content_type_is_the_callers_fault(running, kind):
     ):
         for more in ({}, {"content-encoding": "gzip"}):
             headers = {"content-type": kind.encode("latin-1"), **more}
-            reply = httpx.post(f"{running.url}/v1/ask", content=body, headers=headers)
+            reply = HTTP.post(f"{running.url}/v1/ask", content=body, headers=headers)
             assert reply.status_code in (200, 400, 413, 415, 422), reply.text[:300]
-    assert httpx.get(f"{running.url}/healthz").status_code == 200
+    assert HTTP.get(f"{running.url}/healthz").status_code == 200
 
 
 def test_many_small_parts_of_a_form_are_refused_and_cost_little(running):
@@ -264,7 +265,7 @@ def test_many_small_parts_of_a_form_are_refused_and_cost_little(running):
     files = b'--b\r\nContent-Disposition: form-data; name="picture"; filename="a"\r\n\r\n\r\n'
     for body in (part * 4000, files * 3500):
         headers = {"content-type": "multipart/form-data; boundary=b"}
-        reply = httpx.post(f"{running.url}/v1/ask", content=body + b"--b--\r\n", headers=headers)
+        reply = HTTP.post(f"{running.url}/v1/ask", content=body + b"--b--\r\n", headers=headers)
         assert reply.status_code in (400, 413, 422)
     until(lambda: memory() - before < 100_000_000)
     well(running)

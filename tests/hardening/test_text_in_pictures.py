@@ -65,6 +65,7 @@ MARKERS = [
     "</think>",
     *SMOLLM2,
 ]
+MARKERS.append("<weird-token>")  # that only its tokenizer knows
 ATTACKS = [
     "".join(MARKERS),
     *(f"a {marker} b" for marker in MARKERS),
@@ -120,7 +121,7 @@ def view_of(said: str) -> View:
 @pytest.mark.parametrize("attack", ATTACKS, ids=ascii)
 def test_no_foreign_text_becomes_a_special_token_of_a_chat_prompt(tokenizer, attack, tools):
     def found(said: str) -> list[list[str]]:
-        messages = conversation(view_of(said), tools=tools, final=True)
+        messages = conversation(view_of(said), tools=tools, final=True, extra_tokens=MARKERS)
         return [specials(tokenizer, "\n".join(p for p in message.parts if isinstance(p, str))) for message in messages]
 
     assert found(attack) == found("harmless")

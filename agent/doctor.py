@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PACKAGES = [
     *("p2g", "torch", "transformers", "peft", "safetensors", "gguf", "langgraph", "langgraph-checkpoint-sqlite"),
     *("pydantic", "httpx", "pillow", "numpy", "rapidocr", "onnxruntime", "typer", "rich"),
-    *("paddleocr", "paddlepaddle", "groundingdino-py", "torchvision", "accelerate", "ray", "gradio"),
+    *("paddleocr", "paddlepaddle", "groundingdino-py", "torchvision", "accelerate", "ray", "openvino"),
 ]
 LOCAL_MODEL = {"torch": "torch", "transformers": "transformers", "safetensors": "safetensors"}
 INSTALL = "pip install -e . -c constraints.txt"

@@ -106,25 +106,20 @@ class NativeController:
         engine, _ = self.setup()
         experts, size, question, options = self._asked(view)
         read = [region for region in view.regions if region.text]
-        looked = self._looked_at(view)
-        if engine.eyes is None and looked and not read:  # it cannot look at them, but can say where they are
+        looked = [] if read and engine.eyes is None else self._looked_at(view)
+        failed = engine.eyes is not None and len(view.failures) == len(view.calls)  # no expert looked: it still can
+        if looked and engine.eyes is None:  # it cannot look at them, but the user can
             reply = engine.direct(experts, size, question, options)
             reply.seen = True
-            return self._answered(view, reply, read, looked)
-        looked = looked if engine.eyes else []
-        failed = engine.eyes is not None and len(view.failures) == len(view.calls)  # no expert looked: it still can
-        if read or looked or (view.calls and not failed):
+        elif read or looked or (view.calls and not failed):
             safe = [region.model_copy(update={"text": self._safe(said(region))}) for region in read]
             found = self._found(view, looked, experts)
             reply = engine.answer(safe, size, question, options, found)
         else:
             reply = engine.direct(experts, size, question, options, view.picture)
-        return self._answered(view, reply, read, looked)
-
-    def _answered(self, view: View, reply: Reply, read: list[Region], looked: list[Region]) -> Answer:
         self._charge(view)
         text = view.options[reply.choice] if view.options and reply.choice is not None else reply.text
-        evidence = _evidence(reply, read, looked, view.question)
+        evidence = _evidence(reply, read, looked, question)
         return Answer(text=text, choice=reply.choice, confidence=reply.confidence, evidence=evidence)
 
     def _safe(self, text: str) -> str:
@@ -143,7 +138,7 @@ class NativeController:
         if len(regions) <= self.max_regions:
             return regions
         best = sorted(range(len(regions)), key=lambda n: -regions[n].score)[: self.max_regions]
-        view.notes.append(f"{len(best)} of {len(regions)} regions were looked at, those with the best scores")
+        view.notes.append(f"{len(best)} of {len(regions)} regions were kept, those with the best scores")
         return [regions[n] for n in sorted(best)]
 
     def _found(self, view: View, looked: Sequence[Region], experts: list[tuple[str, str]]) -> Found:

@@ -13,7 +13,7 @@ from agent.controllers.native import NativeController
 from agent.profiles import p2g_home
 from policies.base_lm import base_lm_ready
 from policies.nano import WEIGHTS
-from tools.base import Region, Tool
+from tools.base import Call, Region, Tool
 from tools.errors import ControllerError, ExpertError
 from tools.pictures import Picture
 from tools.runner import Runner
@@ -192,3 +192,14 @@ def test_the_choice_is_the_models_even_when_options_are_letters_or_tokens(contro
         with Agent(controller, Runner([Read()])) as agent:
             answer = agent.ask(picture, "Which one?", options, mode=mode)
         assert (answer.choice, answer.text) == (0, options[0])
+
+
+def test_places_that_it_cannot_look_into_are_shown_and_not_called_absent(controller, picture):
+    dog = Region(box=(20, 20, 90, 80), label="dog", score=0.8, source="ground")
+    view = view_of(picture, question="Is there a dog?", regions=[dog])
+    view.calls = [Call(expert="ground", args={"objects": ["dog"]})]
+    answer = controller.answer(view)
+    assert answer.text != "not in the image"
+    assert answer.evidence == [dog]
+    view.regions = []
+    assert controller.answer(view).text == "not in the image"

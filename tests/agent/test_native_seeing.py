@@ -201,7 +201,7 @@ def test_of_very_many_regions_the_best_are_looked_at_and_the_trace_says_so(home,
     assert engine.eyes.encoded == 1 + 4
     assert [region.score for region in answer.evidence] == sorted(region.score for region in answer.evidence)[::-1]
     assert min(region.score for region in answer.evidence) == 1 / 4
-    assert answer.trace[-1].data["notes"] == ["4 of 9 regions were looked at, those with the best scores"]
+    assert answer.trace[-1].data["notes"] == ["4 of 9 regions were kept, those with the best scores"]
 
 
 def test_special_tokens_in_labels_and_names_lose_their_power(home, clip_weights, picture, monkeypatch):

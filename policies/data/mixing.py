@@ -10,12 +10,13 @@ import hashlib
 import random
 from bisect import bisect
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
 from policies.data.digests import digest_of
 from policies.data.text_samples import make_trees
-from policies.data.tree import Source, Tree
+from policies.data.tree import Branch, Source, Tree
 from policies.data.visual_scene import Optics
 from policies.text.protocol import Protocol
 from tools.errors import UsageError
@@ -63,6 +64,31 @@ class TextSource:
     def digest(self) -> str:
         probe = [(tree.prefix, [(b.prompt, b.target) for b in tree.branches]) for tree in make_trees(0, self.protocol)]
         return digest_of("TextSource", VERSION, self.protocol, self.optics, self.first, self._sha256, probe)
+
+
+class Cut:
+    """A source whose trees have at most `most` tokens of branches: attention costs the square of a tree's length, so
+    that on a CPU a prefix encoded twice is cheaper than branches that are hidden from each other."""
+
+    def __init__(self, source: Source, most: int) -> None:
+        self.source, self.most = source, most
+
+    def trees(self, index: int) -> list[Tree]:
+        return [piece for tree in self.source.trees(index) for piece in self._pieces(tree)]
+
+    def digest(self) -> str:
+        return hashlib.sha256(f"Cut {self.most} {self.source.digest()}".encode()).hexdigest()
+
+    def _pieces(self, tree: Tree) -> list[Tree]:
+        pieces: list[list[Branch]] = []
+        room = 0
+        for branch in tree.branches:
+            room -= len(branch.prompt) + len(branch.target)
+            if room < 0 or not pieces:
+                pieces.append([])
+                room = self.most - len(branch.prompt) - len(branch.target)
+            pieces[-1].append(branch)
+        return [replace(tree, branches=branches) for branches in pieces]
 
 
 class Mixed:

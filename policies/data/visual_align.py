@@ -84,7 +84,7 @@ class SceneAlign:
     def _crop(self, seen: SeenScene, rng: random.Random) -> Tree:
         thing = self._pick(seen, rng)
         if thing is None:
-            box = self._empty_place(seen, rng)
+            box = empty_place(seen, rng)
             if box is None:
                 return Tree([])
         else:
@@ -112,18 +112,6 @@ class SceneAlign:
         """Whether a level line of text can be read when it fills the tower's picture."""
         x1, y1, x2, y2 = thing.box
         return x2 - x1 > y2 - y1 and len(thing.text) * LETTER <= self.optics.side and y2 - y1 >= 10
-
-    def _empty_place(self, seen: SeenScene, rng: random.Random) -> Box | None:
-        width, height = seen.size
-        for _ in range(12):
-            side = rng.uniform(0.05, 0.2) * min(seen.size)
-            x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
-            if not any(
-                x < other[2] and other[0] < x + side and y < other[3] and other[1] < y + side
-                for other in (thing.box for thing in seen.scene.things)
-            ):
-                return (x, y, x + side, y + side)
-        return None
 
     def _about(self, thing: Thing | None, rng: random.Random, place: str = "") -> Iterator[Branch]:
         """What can be asked of one thing that fills the picture, or that the region at `place` shows."""
@@ -170,7 +158,7 @@ class SceneAlign:
         number = rng.choice([0, 1, 2, 3, 4, 4, 6, 8])
         chosen = rng.sample(things, min(number, len(things)))
         boxes = [seen.jittered(thing.box, rng, 0.06) for thing in chosen if thing is not None]
-        if number and rng.random() < 0.3 and (empty := self._empty_place(seen, rng)):
+        if number and rng.random() < 0.3 and (empty := empty_place(seen, rng)):
             chosen, boxes = [*chosen, None], [*boxes, empty]
         lines = [RegionLine(ANY, seen.unit(box)) for box in boxes]
         context = self.protocol.context([], [], lines, image=True)
@@ -230,6 +218,20 @@ class SceneAlign:
         protocol = self.protocol
         target = [protocol.answer_id, *protocol.encode(f" {answer}"), protocol.end_id]
         return Branch(protocol.question(text), target, kind)
+
+
+def empty_place(seen: SeenScene, rng: random.Random) -> Box | None:
+    """A square of the scene that touches no thing, if a few draws find one."""
+    width, height = seen.size
+    for _ in range(12):
+        side = rng.uniform(0.05, 0.2) * min(seen.size)
+        x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
+        if not any(
+            x < other[2] and other[0] < x + side and y < other[3] and other[1] < y + side
+            for other in (thing.box for thing in seen.scene.things)
+        ):
+            return (x, y, x + side, y + side)
+    return None
 
 
 def place_of(line: RegionLine, digits: int = 3) -> str:

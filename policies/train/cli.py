@@ -1,4 +1,4 @@
-"""The command `p2g train`: stages `align`, `instruct`, `policy` and `reward` of one recipe, cut and resumed at will.
+"""The command `p2g train`: stages `words`, `align`, `instruct`, `policy` and `reward` of one recipe, cut and resumed at will.
 
 On several devices: `accelerate launch -m policies.train.cli instruct --config nano`, or the same with `torchrun`.
 """
@@ -17,9 +17,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command()
 def train(
     stage: Annotated[
-        Literal["align", "instruct", "policy", "reward", "calibrate"],
+        Literal["words", "align", "instruct", "policy", "reward", "calibrate"],
         typer.Argument(
-            help="align: projectors; instruct: the protocol; policy: the decision; reward: answers "
+            help="words: the tower and projectors learn names; align: projectors; instruct: the protocol; policy: the decision; reward: answers "
             "and cost; calibrate: fit the threshold of policy and reward again."
         ),
     ],

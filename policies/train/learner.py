@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from policies.config import SPECIAL_TOKENS, P2GConfig
 from policies.model import P2GModel
+from policies.train import attention as attention_module
 from policies.train.packing import Batch
 from policies.train.recipe import ModelRecipe, Rates, StageRecipe, TinyLanguage
 from policies.train.towers import load_tower
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 class Learner(nn.Module):
     """`model` with everything frozen but what `rates` let learn; `rows` `[len(SPECIAL_TOKENS), D]` are kept apart.
 
-    Call it with a `Batch` for logits `[N, V]` of `batch.targets`, V with the special tokens at the end.
+    Call it with a `Batch` for logits `[N, V]` of `batch.targets`, V with the special tokens at the end; with `words` for
+    what `likeness` gives.
     """
 
     def __init__(self, model: P2GModel, old: int, rows: Tensor) -> None:
@@ -35,12 +37,15 @@ class Learner(nn.Module):
         self.model = model
         self.old = old
         self.rows = nn.Parameter(rows)
+        self._middle: Tensor | None = None
 
     @property
     def config(self) -> P2GConfig:
         return self.model.config
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch, words: Tensor | None = None) -> Tensor:
+        if words is not None:
+            return self.likeness(batch, words)
         embeds = self.model.embed(batch.input_ids, visuals=batch.visuals)
         new = batch.input_ids >= self.old
         if batch.visuals is not None:  # what stands at placeholders is in place already
@@ -56,6 +61,28 @@ class Learner(nn.Module):
         table: Any = self.model.get_output_embeddings()
         head = table.weight[: self.old]
         return torch.cat([picked @ head.T.to(picked.dtype), picked @ rows.T.to(picked.dtype)], -1)
+
+    def likeness(self, batch: Batch, words: Tensor) -> Tensor:
+        """`[2, N, W + 1]` for the N pictures of `batch` through the MLP and the resampler: the cosine of their mean token
+        and the embedding of each of W `words` (ids), and last the length of their tokens against that of a word.
+
+        Both are measured from the mean of all words, which says nothing.
+        """
+        if batch.visuals is None:
+            raise UsageError("words are learned from pictures: give this stage a source of words")
+        table = self.model.get_input_embeddings().weight.detach()
+        if self._middle is None:
+            self._middle = table[: self.old].float().mean(0)
+        named = table[words].float() - self._middle
+        features = self.model.vision_features(batch.visuals.pictures)
+        out = []
+        for module in (self.model.projector, self.model.resampler):
+            assert module is not None
+            tokens = module(features).float() - self._middle
+            cosines = nn.functional.normalize(tokens.mean(1), dim=-1) @ nn.functional.normalize(named, dim=-1).T
+            lengths = tokens.norm(dim=-1).mean(1, keepdim=True) / named.norm(dim=-1).mean()
+            out.append(torch.cat([cosines, lengths], -1))
+        return torch.stack(out)
 
     @property
     def trunk(self) -> nn.Module:
@@ -116,8 +143,7 @@ def make_learner(model: ModelRecipe, stage: StageRecipe, base: Path, init: Path 
     old = min(ids)
     if ids != list(range(old, len(tokenizer))):
         raise UsageError(f"the special tokens are not the last of the tokenizer in {base}: take the plain one")
-    # on a CPU: with a mask, plain matrix products are twice as fast as the fused kernel
-    attention = "sdpa" if device.startswith("cuda") else "eager"
+    attention = "sdpa" if device.startswith("cuda") else attention_module.register()
     if init is not None and (init / LANGUAGE).is_dir():  # trained in full before
         language = _loaded(init / LANGUAGE, dtype, attention)
     else:
@@ -140,7 +166,7 @@ def make_learner(model: ModelRecipe, stage: StageRecipe, base: Path, init: Path 
     if init is not None:
         load_weights(learner, init)
     learner.freeze(stage.rates)
-    return learner.to(device)
+    return learner.to(device).train()  # or a new tower would go by the statistics of its batches
 
 
 def _loaded(folder: Path, dtype: torch.dtype, attention: str) -> Any:

@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from policies.data.mixing import Cut
 from policies.data.tree import Source, Tree
 from policies.text.protocol import Protocol
 from policies.train import checkpoint, report, schedule, state
@@ -72,7 +73,9 @@ def train(
 
 def source_of(kind: type[Stage], recipe: Recipe, base: Path) -> Source:
     """The source of a stage; data workers call this."""
-    return kind(recipe).source(Protocol(load_tokenizer(base)))
+    source = kind(recipe).source(Protocol(load_tokenizer(base)))
+    most = recipe.stage(kind.name).branch_tokens
+    return Cut(source, most) if most else source
 
 
 class Run:

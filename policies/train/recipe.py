@@ -1,7 +1,7 @@
 """What a training run is told: a TOML file read into one typed object, made once at the edge and passed down.
 
-`[model]` says what is trained, `[defaults]` what all stages share, and `[align]`, `[instruct]`, `[policy]` and
-`[reward]` what each does otherwise; `--set instruct.steps=50` changes one value. A key nobody knows is an error.
+`[model]` says what is trained, `[defaults]` what all stages share, and `[words]`, `[align]`, `[instruct]`, `[policy]`
+and `[reward]` what each does otherwise; `--set instruct.steps=50` changes one value. A key nobody knows is an error.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from tools.errors import UsageError
 
-STAGES = ("align", "instruct", "policy", "reward")
+STAGES = ("words", "align", "instruct", "policy", "reward")
 SHIPPED = Path(__file__).parent / "recipes"
 
 
@@ -72,7 +72,8 @@ class StageRecipe(Strict):
     or `minutes` of wall time (one of them is given); `piece` minutes make one call, `--resume` goes on with the next.
 
     `tokens` is the budget of padded tokens for one pass on one device, `accumulate` the passes of an update, `pool`
-    the trees among which those of like length are put together. `workers` processes make data; 0: the trainer does.
+    the trees among which those of like length are put together; trees with more than `branch_tokens` tokens of branches
+    are cut into several over the same prefix. `workers` processes make data; 0: the trainer does.
     """
 
     sources: list[SourceRecipe] = []
@@ -88,6 +89,7 @@ class StageRecipe(Strict):
     floor: float = Field(default=0.05, ge=0, le=1)
     tokens: int = Field(default=2400, ge=1)
     accumulate: int = Field(default=1, ge=1)
+    branch_tokens: int | None = Field(default=None, ge=1)
     pool: int = Field(default=64, ge=1)
     clip: float = Field(default=1.0, gt=0)
     decay: float = Field(default=0.0, ge=0)
@@ -173,6 +175,7 @@ class Recipe(Strict):
     seed: int = Field(default=1, ge=0)
     out: Path = Path("runs/train")
     model: ModelRecipe = ModelRecipe()
+    words: StageRecipe = StageRecipe()
     align: StageRecipe = StageRecipe()
     instruct: StageRecipe = StageRecipe()
     policy: PolicyRecipe = PolicyRecipe()

@@ -94,6 +94,12 @@ def _align(one: SourceRecipe, protocol: Protocol, recipe: Recipe) -> Source:
     return SceneAlign(protocol, _seeing(one.kind, recipe), AlignSettings(assets=one.path, **one.options))
 
 
+def _words(one: SourceRecipe, protocol: Protocol, recipe: Recipe) -> Source:
+    from policies.data.visual_words import SceneWords, WordsSettings
+
+    return SceneWords(protocol, _seeing(one.kind, recipe), WordsSettings(assets=one.path, **one.options))
+
+
 def _scenes(one: SourceRecipe, protocol: Protocol, recipe: Recipe) -> Source:
     from policies.data.visual_focus import Faults
     from policies.data.visual_instruct import InstructSettings, SceneInstruct
@@ -125,6 +131,7 @@ def _file(kind: Any, one: SourceRecipe, protocol: Protocol, recipe: Recipe) -> S
 
 KINDS: dict[str, Callable[[SourceRecipe, Protocol, Recipe], Source]] = {
     "text": _text,
+    "words": _words,
     "align": _align,
     "scenes": _scenes,
     "llava": _llava,

@@ -1,6 +1,6 @@
 """What a stage of training is: where its trees come from, which parts learn, and its loss. The loop does the rest.
 
-`align` and `instruct` are here; `policy` and `reward` subclass `Stage` in modules of their own. A stage overrides
+`align` and `instruct` are here; `words`, `policy` and `reward` subclass `Stage` in modules of their own. A stage overrides
 `loss` alone where a token's cross-entropy is not what it minimises; it may roll answers out with `work.learner` first.
 """
 
@@ -115,6 +115,7 @@ class Align(Stage):
     """Projectors and resampler learn to speak the LM's language: what is in a picture, where, which colour."""
 
     name = "align"
+    after = "words"
 
 
 class Instruct(Stage):
@@ -126,6 +127,10 @@ class Instruct(Stage):
 
 def stage_class(name: str) -> type[Stage]:
     """The class of a stage by its name."""
+    if name == "words":
+        from policies.train.words import Words
+
+        return Words
     if name == "policy":
         from policies.train.policy import PolicyStage
 
@@ -136,5 +141,5 @@ def stage_class(name: str) -> type[Stage]:
         return RewardStage
     found = {"align": Align, "instruct": Instruct}.get(name)
     if found is None:
-        raise UsageError(f"there is no stage {name!r}; stages: align, instruct, policy, reward")
+        raise UsageError(f"there is no stage {name!r}; stages: words, align, instruct, policy, reward")
     return found

@@ -86,8 +86,8 @@ def four_options(
         if len(wrong) < enough:
             take(option)
     given = len(wrong)
-    for _ in range(200 if value is None else 40):
-        if len(wrong) >= enough:
+    for tried in range(200):
+        if len(wrong) >= (enough if value is None or tried < 40 else 3):
             break
         take(fallback(rng))
     if len(wrong) < 3:

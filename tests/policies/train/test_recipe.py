@@ -10,7 +10,7 @@ from tools.errors import UsageError
 @pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.toml")))
 def test_a_shipped_recipe_loads_and_its_stages_end(name):
     recipe = load_recipe(name)
-    stages = [stage for stage in (recipe.align, recipe.instruct) if stage.sources]
+    stages = [stage for stage in (recipe.words, recipe.align, recipe.instruct) if stage.sources]
     assert stages
     for stage in stages:
         assert stage.steps or stage.minutes
@@ -55,7 +55,7 @@ def test_a_mistake_is_one_line_with_its_key(tmp_path, text, said):
 
 
 def test_a_recipe_that_is_not_there_and_a_change_without_a_value_say_so():
-    with pytest.raises(UsageError, match="those that ship: nano, text, tiny"):
+    with pytest.raises(UsageError, match="those that ship: cpu, nano, text, tiny"):
         load_recipe("nonsense")
     with pytest.raises(UsageError, match="write key=value"):
         load_recipe("tiny", ["steps"])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from agent.calls import parse_calls
 from agent.replies import letter_of
 from agent.types import Answer, Decision, Usage, View
+from policies.data.tree import ANY
 from tools.base import Call, Region
 from tools.safety import neutralise
 
@@ -93,6 +94,8 @@ class NativeController:
         if wanted and view.experts:
             takes = {schema["name"] for schema in view.experts if schema["parameters"].get("required")}
             text = engine.call(experts, size, question, None, takes, view.picture)
+            if options and leaves_open(text):  # what to look for stands in the options
+                text = engine.call(experts, size, question, options, takes, view.picture)
             self._charge(view)
             parsed = parse_calls(text, view.experts, view.picture.size)
             return Decision(calls=parsed.calls, notes=parsed.notes, p_call=p_call, said=text)
@@ -177,6 +180,11 @@ def call_line(call: Call) -> str:
     if len(values) == 1 and isinstance(values[0], list) and all(isinstance(value, str) for value in values[0]):
         return f"{call.expert}: {'; '.join(values[0])}"
     return f"{call.expert}: {json.dumps(call.args, ensure_ascii=False)}" if call.args else f"{call.expert}:"
+
+
+def leaves_open(text: str) -> bool:
+    """Whether a call asks for any object at all, as the model writes it: `ground: red car; object`."""
+    return any(ANY in (name.strip() for name in line.partition(":")[2].split(";")) for line in text.splitlines())
 
 
 def missing_names(view: View) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Protocol as Interface
 
 import numpy as np
 
+ANY = "object"  # what an expert for objects is asked for where a question leaves open which thing it is about
 UnitBox = tuple[float, float, float, float]  # x1 y1 x2 y2, 0-1 of the picture padded to its centred square
 
 

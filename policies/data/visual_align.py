@@ -16,8 +16,8 @@ from policies.data.digests import digest_of
 from policies.data.scenes.asking import article
 from policies.data.scenes.colours import COLOURS, near
 from policies.data.scenes.scene import Box, Thing
-from policies.data.tree import Branch, Tree
-from policies.data.visual_names import ANY, TEXT, Named
+from policies.data.tree import ANY, Branch, Tree
+from policies.data.visual_names import TEXT, Named
 from policies.data.visual_scene import Optics, SceneTrack, SeenScene, called, load_assets, load_scene
 from policies.text.protocol import Protocol, RegionLine
 

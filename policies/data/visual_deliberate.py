@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from policies.data.scenes.scene import ABSENT, SceneQuestion
 from policies.data.text_samples import span_tokens
-from policies.data.tree import Branch, Looks, Tree
+from policies.data.tree import ANY, Branch, Looks, Tree
 from policies.data.visual_focus import WORKED_OUT, Faults, Found, ReadScene, ground, read, region_count
-from policies.data.visual_names import ANY, About, Named, Names, about
+from policies.data.visual_names import About, Named, Names, about
 from policies.data.visual_scene import SeenScene
 from policies.text.protocol import Context, Protocol
 from policies.text.rows import Row, to_rows

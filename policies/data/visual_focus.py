@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from policies.data.page import Line, Page, Question, Span
 from policies.data.reading import Reading, misread
 from policies.data.scenes.scene import Box, SceneQuestion, Thing
-from policies.data.visual_names import ANY, About, Named
+from policies.data.tree import ANY
+from policies.data.visual_names import About, Named
 from policies.data.visual_scene import SeenScene
 from policies.text.protocol import RegionLine
 

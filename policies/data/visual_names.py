@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from policies.data.scenes.asking import as_number
 from policies.data.scenes.colours import COLOURS
 from policies.data.scenes.scene import ABSENT, Box, Scene, SceneQuestion, Thing
+from policies.data.tree import ANY
 
 if TYPE_CHECKING:
     from policies.data.scenes.assets import Assets
 
-ANY = "object"  # asked for where a question leaves open which thing it is about
 SEPARATOR = "; "
 SAME_BOX = 0.9  # overlap from which a box of evidence is a thing's
 TEXT = "text"

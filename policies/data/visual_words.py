@@ -12,9 +12,9 @@ from pathlib import Path
 
 from policies.data.digests import digest_of
 from policies.data.scenes.scene import Box
-from policies.data.tree import Branch, Tree
+from policies.data.tree import ANY, Branch, Tree
 from policies.data.visual_align import CLEAR, NOTHING, SCENES, empty_place
-from policies.data.visual_names import ANY, TEXT, Named
+from policies.data.visual_names import TEXT, Named
 from policies.data.visual_scene import Optics, SceneTrack, SeenScene, called, load_assets, load_scene
 from policies.text.protocol import Protocol
 

@@ -1,4 +1,4 @@
-"""The command `p2g train`: stages `words`, `align`, `instruct`, `policy` and `reward` of one recipe, cut and resumed at will.
+"""The command `p2g train`: the stages of one recipe, cut and resumed at will.
 
 On several devices: `accelerate launch -m policies.train.cli instruct --config nano`, or the same with `torchrun`.
 """
@@ -19,8 +19,8 @@ def train(
     stage: Annotated[
         Literal["words", "align", "instruct", "policy", "reward", "calibrate"],
         typer.Argument(
-            help="words: the tower and projectors learn names; align: projectors; instruct: the protocol; policy: the decision; reward: answers "
-            "and cost; calibrate: fit the threshold of policy and reward again."
+            help="words: tower and projectors learn names; align: projectors; instruct: the protocol; policy: the "
+            "decision; reward: answers and cost; calibrate: fit the threshold of policy and reward again."
         ),
     ],
     config: Annotated[str, typer.Option("--config", "-c", help="A recipe's .toml file; nano and tiny ship.")],

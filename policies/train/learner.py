@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Learner(nn.Module):
     """`model` with everything frozen but what `rates` let learn; `rows` `[len(SPECIAL_TOKENS), D]` are kept apart.
 
-    Call it with a `Batch` for logits `[N, V]` of `batch.targets`, V with the special tokens at the end; with `words` for
-    what `likeness` gives.
+    Call it with a `Batch` for logits `[N, V]` of `batch.targets`, V with the special tokens at the end; with `words`
+    for what `likeness` gives.
     """
 
     def __init__(self, model: P2GModel, old: int, rows: Tensor) -> None:
@@ -63,8 +63,8 @@ class Learner(nn.Module):
         return torch.cat([picked @ head.T.to(picked.dtype), picked @ rows.T.to(picked.dtype)], -1)
 
     def likeness(self, batch: Batch, words: Tensor) -> Tensor:
-        """`[2, N, W + 1]` for the N pictures of `batch` through the MLP and the resampler: the cosine of their mean token
-        and the embedding of each of W `words` (ids), and last the length of their tokens against that of a word.
+        """`[2, N, W + 1]` for the N pictures of `batch` through the MLP and the resampler: the cosine of their mean
+        token and the embedding of each of W `words` (ids), and last the length of their tokens against that of a word.
 
         Both are measured from the mean of all words, which says nothing.
         """

@@ -1,7 +1,8 @@
 """What a stage of training is: where its trees come from, which parts learn, and its loss. The loop does the rest.
 
-`align` and `instruct` are here; `words`, `policy` and `reward` subclass `Stage` in modules of their own. A stage overrides
-`loss` alone where a token's cross-entropy is not what it minimises; it may roll answers out with `work.learner` first.
+`align` and `instruct` are here; `words`, `policy` and `reward` subclass `Stage` in modules of their own. A stage
+overrides `loss` alone where a token's cross-entropy is not what it minimises; it may roll answers out with
+`work.learner` first.
 """
 
 from __future__ import annotations

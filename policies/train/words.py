@@ -2,8 +2,9 @@
 
 No pass through the language model: a picture costs its tower alone, some twenty times less than a caption, and the
 language model then meets visual tokens that it can nearly read. The loss is the cross-entropy between the words of a
-picture, each as likely, and a softmax over the cosines of its mean token with these, the words of the other pictures and
-some drawn from the vocabulary; the tokens are held to the length of a word. Every picture goes through both projectors.
+picture, each as likely, and a softmax over the cosines of its mean token with these, with the words of the other
+pictures and with some drawn from the vocabulary; the tokens are held to the length of a word. Every picture goes
+through both projectors.
 """
 
 from __future__ import annotations
@@ -58,5 +59,6 @@ class Words(Stage):
         for row, bag in enumerate(bags):
             missed = missed - log_shares[:, row, [place[token] for token in bag]].mean(1).sum() / 2
         length = (lengths - 1).square().sum() / 2
-        parts = {"words": (float(missed.detach()), float(len(bags))), "length": (float(length.detach()), float(len(bags)))}
+        count = float(len(bags))
+        parts = {"words": (float(missed.detach()), count), "length": (float(length.detach()), count)}
         return missed + LENGTH_WEIGHT * length, parts, cosines, words

@@ -220,6 +220,24 @@ def test_special_tokens_in_labels_and_names_lose_their_power(home, clip_weights,
     assert len(prompts[-1]) - len(ids) == 1 + 2
 
 
+@pytest.mark.parametrize(
+    ("said", "options", "asked"),
+    [
+        ("ground: car; object", ["red", "blue"], [None, ["red", "blue"]]),
+        ("ground: car; objects", ["red", "blue"], [None]),
+        ("ground: object", None, [None]),
+    ],
+)
+def test_where_a_question_leaves_open_what_to_find_the_options_name_it(
+    home, clip_weights, picture, said, options, asked
+):
+    agent, engine = agent_of(home, clip_weights, Ground())
+    given = []
+    engine.call = lambda experts, size, question, options, *rest: given.append(options) or said
+    agent.ask(picture, QUESTION, options, mode="always")
+    assert given == asked
+
+
 def test_when_every_expert_fails_the_model_still_looks(home, clip_weights, picture):
     agent, engine = agent_of(home, clip_weights, Broken(), said="read:")
     answer = agent.ask(picture, QUESTION, ["red", "blue"], mode="always")

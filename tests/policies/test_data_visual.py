@@ -13,12 +13,13 @@ from policies.data.reading import misread
 from policies.data.scenes import make_scene
 from policies.data.scenes.assets import Assets
 from policies.data.scenes.scene import ABSENT, Scene, SceneQuestion, Thing, held_out
+from policies.data.tree import ANY
 from policies.data.visual_align import AlignSettings, SceneAlign
 from policies.data.visual_deliberate import Deliberate, items_of
 from policies.data.visual_experts import HELD_OUT_PLUGINS, at_hand
 from policies.data.visual_focus import Faults, ground
 from policies.data.visual_instruct import InstructSettings, SceneInstruct
-from policies.data.visual_names import ANY, Named, about, names_of, overlap
+from policies.data.visual_names import Named, about, names_of, overlap
 from policies.data.visual_scene import HELD_OUT, Optics, SeenScene, load_scene, padded_unit
 from policies.text.protocol import to_text
 from tools.errors import UsageError

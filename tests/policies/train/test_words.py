@@ -41,7 +41,8 @@ class Plain(Words):
 
 @pytest.fixture
 def recipe(tmp_path):
-    vision = {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"}
+    vision = {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
+    vision |= {"layer_type": "basic"}
     region = {"vision_side": 16, "vision_feature_layer": -1, "resampler_heads": 2, "resampler_head_dim": 8}
 
     def make(steps, model=True):
@@ -82,8 +83,9 @@ def test_words_of_a_scene_are_those_of_its_things(base):
     assert [tree.branches[0].kind for tree in trees][:3] == ["thing"] * 3
     assert trees[-1].branches[0].kind == "whole"
     for tree in trees:
-        assert tree.image is not None and tree.image.shape == (32, 32, 3)
+        assert tree.image is not None
+        assert tree.image.shape == (32, 32, 3)
         target = tree.branches[0].target
-        assert target and len(set(target)) == len(target)
+        assert 0 < len(set(target)) == len(target)
     again = source.trees(1)
     assert all(np.array_equal(a.image, b.image) for a, b in zip(trees, again, strict=True))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from agent.types import Answer
 from evaluation.asking import Asker, Asks, BenchMode
 from evaluation.benchmarks.base import Benchmark, Question
+from evaluation.cli_output import prepare_output
 from evaluation.decisions import Share
 from evaluation.facts import Fact, facts_of
 from evaluation.journal import Journal, read_rows
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agent.profiles import Profile
 
 BASE = "learned"
+TABLE = "ablations.md"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def run_variant(
     with Journal(folder, plan.run) as journal:
         tasks = waiting(plan, journal)
         if tasks:
-            asker = Asker.load(changed, [variant.mode])
+            asker = Asker.load(changed, [variant.mode], cold=True)  # or the first variant would pay for all
             say(f"{variant.name}: {len(tasks)} questions")
             asks: Asks = Told(asker, evidence_of(plan.questions)) if variant.true_boxes else asker
             try:
@@ -158,6 +160,7 @@ def ablate(
 ) -> str:
     """Runs the variants (None: all) and returns their table, which is also written to `out`. Raises `UsageError`."""
     chosen = chosen_from(names)
+    prepare_output(out / TABLE)
     results: dict[str, Result] = {}
     for variant in chosen:
         try:
@@ -167,7 +170,7 @@ def ablate(
             results[variant.name] = str(error)
             say(f"{variant.name}: not measured: {error}")
     text = to_markdown(chosen, results, seed) + f"\n`{command}`\n"
-    (out / "ablations.md").write_text(text, encoding="utf-8")
+    (out / TABLE).write_text(text, encoding="utf-8")
     return text
 
 

@@ -7,6 +7,8 @@ folder with a `ground.json` (`tools/grounded.py`) says how its model looks and w
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +46,18 @@ class GroundArgs(BaseModel):
     )
 
 
+@dataclass
+class Prompt:
+    """Names as the model is asked for them: the prompt's `tokens`, and of every name the numbers of its `own` ones."""
+
+    names: list[str]
+    tokens: Any
+    own: list[Any]
+
+    def __len__(self) -> int:
+        return int(self.tokens["input_ids"].shape[1])
+
+
 class Ground(Tool):
     name = "ground"
     description = "Find named things in the picture: a box for every place where one of the objects is seen."
@@ -76,7 +90,16 @@ class Ground(Tool):
         return None
 
     def cache_key(self) -> str:
-        return f"{self.version}-{self.model_name}-{self.threshold}-{self.max_slices}"
+        return f"{self.version}-{self.model_name}-{self._stamp()}-{self.threshold}-{self.max_slices}"
+
+    def _stamp(self) -> str:
+        """Of a local folder: which files it has, so that results of other weights at the same place are not reused."""
+        folder = Path(self.model_name or "").expanduser()
+        if self.model_name is None or not folder.is_dir():
+            return ""
+        files = [*folder.glob("*.safetensors"), *folder.glob("*.json")]
+        found = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+        return hashlib.sha256(repr(found).encode()).hexdigest()[:16]
 
     def setup(self) -> None:
         import torch
@@ -118,28 +141,49 @@ class Ground(Tool):
         view = picture.image if args.box is None else picture.crop(part)
         dx, dy = int(part[0]), int(part[1])
 
-        def detect(piece: Slice) -> list[Detection]:
-            return self._detect(view if piece == (0, 0, *view.size) else view.crop(piece), names, threshold)
-
-        if self._habits:
-            found = self._closer(view, names, threshold, self._habits)
-        else:
-            side = self._slice_side(view.size)
-            found = detect_sliced(view.size, detect, side, int(side * OVERLAP))
+        found = [item for prompt in self._prompts(names) for item in self._find(view, prompt, threshold)]
         return [
             Region(box=boxes.shift(item.box, dx, dy), label=item.label, score=item.score, source=self.name)
             for item in found
         ]
 
-    def _closer(self, view: Any, names: list[str], threshold: float, habits: Habits) -> list[Detection]:
+    def _prompts(self, names: list[str]) -> list[Prompt]:
+        """The names in as few prompts as the text encoder takes. Raises ExpertError for a name that none holds."""
+        config = self._model.config
+        most, positions = config.max_text_len, config.text_config.max_position_embeddings
+        out: list[Prompt] = []
+        for name in names:
+            alone = self._prompt([name])
+            if len(alone) > most or len(alone) > positions:
+                raise ExpertError(f"ground: {name[:40]!r}... is too long to be found; name it in a few words")
+            longer = self._prompt([*out[-1].names, name]) if out else alone
+            if out and len(longer) <= most:
+                out[-1] = longer
+            else:
+                out.append(alone)
+        return out
+
+    def _prompt(self, names: list[str]) -> Prompt:
         text, spans = _prompt(names)
         tokens = self._tokenizer(text, return_tensors="pt", return_offsets_mapping=True)
-        own = _own_tokens(tokens.pop("offset_mapping")[0], spans)
+        return Prompt(names, tokens, _own_tokens(tokens.pop("offset_mapping")[0], spans))
+
+    def _find(self, view: Any, prompt: Prompt, threshold: float) -> list[Detection]:
+        if self._habits:
+            return self._closer(view, prompt, threshold, self._habits)
+
+        def detect(piece: Slice) -> list[Detection]:
+            return self._detect(view if piece == (0, 0, *view.size) else view.crop(piece), prompt, threshold)
+
+        side = self._slice_side(view.size)
+        return detect_sliced(view.size, detect, side, int(side * OVERLAP))
+
+    def _closer(self, view: Any, prompt: Prompt, threshold: float, habits: Habits) -> list[Detection]:
         least = min(threshold, habits.sight.look)
 
         def detect(factor: int, tiles: list[Slice]) -> list[list[Detection]]:
             small = view if factor == 1 else view.reduce(factor)
-            return detect_tiles(self._model, small, tiles, tokens, own, names, habits, least)
+            return detect_tiles(self._model, small, tiles, prompt.tokens, prompt.own, prompt.names, habits, least)
 
         return detect_pyramid(view.size, detect, habits.sight, threshold, habits.nms)
 
@@ -152,21 +196,18 @@ class Ground(Tool):
             side = int(side * 1.1)
         return side
 
-    def _detect(self, image: Any, names: list[str], threshold: float) -> list[Detection]:
+    def _detect(self, image: Any, prompt: Prompt, threshold: float) -> list[Detection]:
         """Detections in pixels of `image`. A query's score is its highest token probability, as in transformers; its
         label is the name whose tokens have the highest one."""
         import torch
 
-        text, spans = _prompt(names)
-        tokens = self._tokenizer(text, return_tensors="pt", return_offsets_mapping=True)
-        offsets = tokens.pop("offset_mapping")[0]
-        inputs = {**tokens, **self._pixels(images=image, return_tensors="pt")}
+        names = prompt.names
+        inputs = {**prompt.tokens, **self._pixels(images=image, return_tensors="pt")}
         with torch.inference_mode():
             output = self._model(**{key: value.to(self.device) for key, value in inputs.items()})
         probabilities = output.logits[0].sigmoid().float().cpu()
         by_name = [
-            probabilities[:, own].amax(dim=1) if len(own) else torch.zeros(len(probabilities))
-            for own in _own_tokens(offsets, spans)
+            probabilities[:, own].amax(dim=1) if len(own) else torch.zeros(len(probabilities)) for own in prompt.own
         ]
         labels = torch.stack(by_name, dim=1).argmax(dim=1)
         scores = probabilities.amax(dim=1)

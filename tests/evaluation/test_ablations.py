@@ -46,3 +46,18 @@ def test_a_variant_is_a_run_that_goes_on_and_one_that_cannot_be_says_why(tmp_pat
     said.clear()
     assert ablate(benchmark, load_profile("nano"), tmp_path / "out", **how) == text
     assert [line.split(":")[0] for line in said] == ["allocation-resampler"], "nothing is asked twice"
+
+
+def test_where_no_variant_could_start_the_table_says_why(tmp_path):
+    def load(folder):
+        raise UsageError("its data are not here: give --data")
+
+    text = ablate(replace(BENCHMARK, load=load), load_profile("nano"), tmp_path / "out", names=["direct"])
+    assert text.count("Not measured: its data are not here") == 2
+    assert (tmp_path / "out" / "ablations.md").read_text() == text
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(UsageError, match="cannot be written"):
+        ablate(BENCHMARK, load_profile("nano"), tmp_path / "out")

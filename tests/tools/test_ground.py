@@ -1,6 +1,7 @@
 """`ground` with a tiny random Grounding DINO saved on disk: the same detections as transformers, labelled, in place."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -122,9 +123,41 @@ def test_the_name_with_the_highest_token_wins(checkpoint, picture):
 
     tool._model = Certain()
     with torch.inference_mode():
-        found = tool._detect(picture.image, ["a cat", "red car"], 0.5)
+        found = tool._detect(picture.image, tool._prompt(["a cat", "red car"]), 0.5)
     assert sorted(item.label for item in found).count("red car") == 1
     assert {round(item.score, 3) for item in found if item.label == "red car"} == {0.953}
+
+
+def test_more_names_than_one_prompt_holds_are_asked_for_in_several(checkpoint, runner, picture):
+    names = [f"{'red ' * 18}cat {number}" for number in range(16)]
+    assert {region.label for region in ground(runner, picture, objects=[*names, "a cat"][1:])} >= {"a cat"}
+    tool = Ground(str(checkpoint))
+    tool.ready()
+    prompts = tool._prompts(names)
+    assert [name for prompt in prompts for name in prompt.names] == names
+    assert 1 < len(prompts) < len(names)
+    assert max(map(len, prompts)) <= tool._model.config.max_text_len
+
+
+def test_a_name_that_no_prompt_holds_is_an_error_of_one_line(checkpoint, picture):
+    tool = Ground(str(checkpoint))
+    tool.ready()
+    tool._model.config.text_config.max_position_embeddings = 12
+    result = Runner([tool]).run(picture, [Call(expert="ground", args={"objects": ["cat", "red " * 19]})])[0]
+    assert "name it in a few words" in result.error
+
+
+def test_other_weights_at_the_same_place_are_other_results(checkpoint, tmp_path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(checkpoint, folder)
+    before = Ground(str(folder)).cache_key()
+    assert Ground(str(folder)).cache_key() == before
+    (folder / "ground.json").write_text('{"bias": 1.0}')
+    assert Ground(str(folder)).cache_key() != before
+    assert (
+        Ground("IDEA-Research/grounding-dino-tiny").cache_key()
+        == Ground("IDEA-Research/grounding-dino-tiny").cache_key()
+    )
 
 
 def test_a_threshold_keeps_the_best(runner, picture):

@@ -6,6 +6,7 @@ disk: `pip install 'p2g[openvino]'`. Sizes, turned text and decoding are those o
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -26,5 +27,11 @@ class OpenVinoEngine(RapidEngine):
             settings["INFERENCE_NUM_THREADS"] = self.threads
         model = core.read_model(weights(task))
         request = core.compile_model(model, "CPU", settings).create_infer_request()
+        turn = Lock()  # a request serves one call at a time, and several calls of `read` run at once
+
+        def run(pixels: np.ndarray) -> np.ndarray:
+            with turn:
+                return np.array(request.infer({"x": pixels})[0])
+
         alphabet = str(model.get_rt_info(["framework", "character"]).value) if task == "rec" else ""
-        return lambda pixels: np.array(request.infer({"x": pixels})[0]), alphabet
+        return run, alphabet

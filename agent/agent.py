@@ -134,6 +134,7 @@ class Agent:
         asked.check(self.limits)
         picture = self._shelf.get(image)
         asked.image, asked.box = str(picture.path.absolute()) if picture.path else "", box
+        asked.whole = picture.sha256
         if box is None:
             return self._run(asked, picture, thread_id)
         part = Part(picture, box)

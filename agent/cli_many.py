@@ -55,6 +55,7 @@ def ask_many(
     A row that cannot be answered says why in its `error` and does not end the run. Each answer is kept in OUT.run as
     it comes, with its cost; OUT itself appears when all are there, in the order of the input.
     """
+    from agent.cli_files import check_output
     from agent.durable import RunFolder
     from agent.many import run_of, stable, waiting
     from agent.many_rows import read_rows
@@ -66,8 +67,9 @@ def ask_many(
     threshold = settings.threshold if threshold is None else threshold
     rows = read_rows(source, question)
     out = out or source.with_name(f"{source.name if source.is_dir() else source.stem}.answers.jsonl")
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise UsageError(f"{out} cannot be written: name a file in a folder that exists")
+    check_output(out, ".jsonl")
+    if out.resolve() == source.resolve():
+        raise UsageError(f"{out} holds the questions: name another file for the answers")
     where = {"directory": str(source.absolute()), "command": shlex.join(["p2g", *sys.argv[1:]])}
     folder = RunFolder(out.with_name(out.name + ".run"), run_of(rows, settings, mode, threshold, **where))
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 @app.command()
@@ -36,6 +34,7 @@ def mcp(
     """Serve questions and experts to MCP clients (Claude Desktop, editors, agents) until they leave or Ctrl-C."""
     from agent.profiles import load_profile
     from tools.errors import UsageError
+    from tools.remote.local import LOOPBACK
 
     token = os.environ.get(token_env) if token_env else None
     if token_env and not token:
@@ -72,18 +71,10 @@ def serve_http(server: Server[Any], host: str, port: int, token: str | None) -> 
     import uvicorn
 
     from agent.mcp_server import MAX_BYTES
-    from tools.errors import UsageError
+    from tools.remote.local import listen
 
     inner = server.streamable_http_app(host=host, max_request_body_size=MAX_BYTES * 4 // 3 + 100_000)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(128)  # from now on clients wait instead of being refused
-    except OSError as error:
-        listening.close()
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; take another --port") from None
+    listening = listen(host, port)  # from now on clients wait instead of being refused
     shown = f"[{host}]" if ":" in host else host
     print(f"p2g: MCP at http://{shown}:{listening.getsockname()[1]}/mcp (Ctrl-C ends)", file=sys.stderr, flush=True)
     config = uvicorn.Config(guarded(inner, token) if token else inner, log_level="warning", timeout_graceful_shutdown=2)

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PACKAGES = ("uvicorn", "fastapi", "prometheus_client", "python_multipart")
 
 
@@ -47,6 +46,7 @@ def serve(
     """Answer questions over HTTP: an OpenAI-compatible API, and /v1/ask with evidence, until Ctrl-C."""
     from agent.profiles import load_profile
     from tools.errors import UsageError
+    from tools.remote.local import LOOPBACK
 
     require_packages()
     if host not in LOOPBACK and tokens is None:
@@ -55,14 +55,10 @@ def serve(
     names = [found.name for found in profiles]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(f"the profile {twice[0]!r} is there twice")
-    from agent.cli_files import writing
     from agent.server.guard import read_tokens
     from agent.server.run import serve as run
     from agent.server.settings import MB, ServerSettings
 
-    folder = store or profiles[0].home / "serve"
-    with writing(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = ServerSettings(
         running=running,
         waiting=queue,
@@ -72,7 +68,7 @@ def serve(
         max_picture=round(max_picture_mb * MB),
         max_pixels=round(max_megapixels * MB),
         fetch=allow_picture_urls,
-        store=folder,
+        store=store or profiles[0].home / "serve",
         keep_days=keep_days,
         store_bytes=round(store_mb * MB),
         drain_s=drain,
@@ -81,11 +77,11 @@ def serve(
     run(profiles, settings, host, port, workers, lambda line: print(line, file=sys.stderr, flush=True))
 
 
-def require_packages() -> None:
+def require_packages(command: str = "p2g serve") -> None:
     """Raises `UsageError` when the packages of the extra `serve` are not here."""
     from importlib.util import find_spec
 
     from tools.errors import UsageError
 
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
-        raise UsageError(f"p2g serve needs the package {missing[0].replace('_', '-')}: pip install 'p2g[serve]'")
+        raise UsageError(f"{command} needs the package {missing[0].replace('_', '-')}: pip install 'p2g[serve]'")

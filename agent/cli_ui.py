@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli_serve import LOOPBACK, require_packages
+from agent.cli_serve import require_packages
 
 if TYPE_CHECKING:
     import socket
@@ -37,15 +37,14 @@ def ui(
     """Ask about pictures in the browser: watch the decision and the experts, correct the evidence. Ctrl-C ends."""
     from agent.profiles import load_profile
     from tools.errors import UsageError
+    from tools.remote.local import LOOPBACK, listen
 
-    require_packages()
+    require_packages("p2g ui")
     if host not in LOOPBACK:
         raise UsageError(f"the page is for this machine only: {host} is none of {', '.join(sorted(LOOPBACK))}")
     if samples is not None and not samples.is_dir():
         raise UsageError(f"{samples} is no folder: give one with pictures to --samples")
     settings = load_profile(profile)
-    from agent.server.run import listen
-
     listener = listen(host, port)
     where = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/"
     print(f"p2g: the page is at {where} (Ctrl-C ends)", file=sys.stderr, flush=True)

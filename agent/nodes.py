@@ -51,15 +51,17 @@ class Nodes:
         picture = self.picture(state, runtime, opened=False)
         options = [option.strip() for option in state.options] if state.options else None
         work = Work(question=state.question.strip(), options=options, mode=state.mode, threshold=state.threshold)
-        same = state.sha256 == picture.sha256
+        whole = state.whole or picture.sha256
+        same = state.sha256 == whole  # a part of it is no new picture; the keys in memory tell its results apart
         memory, kept = (state.memory, state.history) if same else ([], [])
         history = kept if state.earlier is None else state.earlier
         if state.regions is not None:
             give(work, state.regions)
             if history and history[-1].question == work.question:  # answered anew: the old one is void
                 history = history[:-1]
-        update = {"sha256": picture.sha256, "memory": dump(memory), "history": dump(history), "answer": None}
-        return {**update, "work": dump(work)}
+        history = self.recent(history)
+        update = {"sha256": whole, "seen": picture.sha256, "memory": dump(memory), "history": dump(history)}
+        return {**update, "answer": None, "work": dump(work)}
 
     def decide(self, state: State, runtime: Runtime[Context]) -> Update:
         """One turn of the controller: answer, or calls. The mode and the threshold have the last word."""
@@ -178,10 +180,13 @@ class Nodes:
             update={"decision": work.first or Decision(), "ledger": work.ledger, "trace": work.trace}
         )
         history = [*state.history, Turn(question=work.question, options=work.options, answer=answer.text)]
-        cleared = {"options": None, "mode": "learned", "threshold": None, "regions": None, "earlier": None}
+        cleared = {"options": None, "mode": "learned", "threshold": None, "regions": None, "earlier": None, "whole": ""}
         runtime.stream_writer(events.Done(answer=answer))
-        history = history[-self.limits.max_turns :] if self.limits.max_turns else []
-        return {"answer": dump(answer), "work": dump(work), "history": dump(history), **cleared}
+        return {"answer": dump(answer), "work": dump(work), "history": dump(self.recent(history)), **cleared}
+
+    def recent(self, history: list[Turn]) -> list[Turn]:
+        """The last turns, as many as are remembered."""
+        return history[-self.limits.max_turns :] if self.limits.max_turns else []
 
     def after_begin(self, state: State) -> str:
         return "decide" if state.regions is None else "answer"
@@ -210,7 +215,7 @@ class Nodes:
             if not state.image:
                 raise PictureError("no picture: this question's picture was not given as a file, ask again with it")
             given = self.shelf.get(state.image)
-        if opened and given.sha256 != state.sha256:
+        if opened and given.sha256 != (state.seen or state.sha256):  # `seen` is not in conversations of older versions
             raise PictureError(f"{state.image or 'the picture'} has changed since the question was asked: ask again")
         return given
 

@@ -68,7 +68,7 @@ class Question(BaseModel):
 
     With `regions` the answer is given from these and nothing else: no decision, no experts (corrected evidence).
     `earlier` are the turns before this one, for callers that keep their conversations themselves. `box` is the part of
-    the picture in `image` that the context's picture shows.
+    the picture in `image` that the context's picture shows, `whole` then the SHA-256 of all of it.
     """
 
     image: str = ""
@@ -79,6 +79,7 @@ class Question(BaseModel):
     regions: list[Region] | None = None
     earlier: list[Turn] | None = None
     box: Box | None = None
+    whole: str = ""
 
     def check(self, limits: Limits) -> None:
         """Raises `UsageError` for a question that cannot be asked."""
@@ -105,9 +106,13 @@ class Question(BaseModel):
 
 
 class State(Question):
-    """The whole state. `history` and `memory` live as long as the thread; `memory` is about the picture `sha256`."""
+    """The whole state. `history` and `memory` live as long as the thread; both are about the picture `sha256`.
+
+    `seen` is the SHA-256 of what is looked at: of that picture, or of its part.
+    """
 
     sha256: str = ""
+    seen: str = ""
     history: list[Turn] = Field(default_factory=list)
     memory: list[Remembered] = Field(default_factory=list)
     work: Work | None = None

@@ -52,12 +52,13 @@ class Decision(BaseModel):
 
     `answer` is set when the controller already gave the answer in the same turn, `confidence` belongs to it; `notes`
     lists rejected calls, one line each, which the controller sees once. `said` is what the controller wrote in this
-    turn, so that the turn can be repeated to it word for word (prefix caches).
+    turn, so that the turn can be repeated to it word for word (prefix caches); `offered`: with the options in sight.
     """
 
     answer: str | None = None
     confidence: float | None = None
     said: str | None = None
+    offered: bool = False
     calls: list[Call] = Field(default_factory=list)
     p_call: float = 0.0
     notes: list[str] = Field(default_factory=list)

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image, ImageDraw, ImageFont
 from pydantic import BaseModel
@@ -29,6 +29,9 @@ from evaluation.cli_output import prepare_output
 from tools.errors import P2GError
 from tools.pictures import Picture
 from tools.read import Read, ReadArgs
+
+if TYPE_CHECKING:
+    from agent.profiles import ReadSettings
 
 SIZE, LINES, SEED = (2000, 1500), 32, 7
 WORDS = [
@@ -90,6 +93,21 @@ def import_heavy() -> None:
         importlib.import_module(name)
 
 
+def engines(settings: ReadSettings | Literal[False]) -> dict[str, Read]:
+    """rapidocr and openvino with equally many threads, to be compared; none where the profile reads with another one
+    or there is no openvino."""
+    if settings is False or settings.engine != "rapidocr" or not find_spec("openvino"):
+        return {}
+    threads = settings.threads or os.cpu_count() or 1
+    return {"rapidocr": Read("rapidocr", threads), "openvino": Read("openvino", threads)}
+
+
+def times(reader: Read, picture: Picture, repeats: int) -> list[float]:
+    """Milliseconds of each reading, without loading."""
+    reader.ready()
+    return [timed(lambda: reader(picture, ReadArgs()))[0] for _ in range(repeats)]
+
+
 def run(profile_name: str, repeats: int) -> Bench:
     """All steps, in the order in which a question meets them."""
     from agent import Agent
@@ -107,11 +125,9 @@ def run(profile_name: str, repeats: int) -> Bench:
     readings = [timed(lambda: reader(picture, reader.parse({}))) for _ in range(repeats)]
     ms["OCR, 2000x1500, first"] = readings[0][0]
     ms["OCR, 2000x1500"] = statistics.median(spent for spent, _ in readings)
-    if find_spec("openvino"):
-        other = Read(engine="openvino")
-        other.ready()
-        spent = [timed(lambda: other(picture, ReadArgs()))[0] for _ in range(repeats)]
-        ms["OCR by openvino, first"], ms["OCR by openvino"] = spent[0], statistics.median(spent)
+    for name, engine in engines(profile.experts.read).items():
+        spent = times(engine, picture, repeats)
+        ms[f"OCR by {name}, first"], ms[f"OCR by {name}"] = spent[0], statistics.median(spent)
 
     agent = Agent(controller, profile.build_runner())
     for tool in agent.runner.tools.values():

@@ -7,6 +7,7 @@ is one line and an exit code.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +51,7 @@ def list_(as_json: JsonOption = False) -> None:
 
 @app.command()
 def run(
+    context: typer.Context,
     benchmark: BenchmarkArgument,
     profile: Annotated[str, typer.Option("--profile", "-p", help="A profile's name, or a .toml file.")] = "nano",
     modes: Annotated[str, typer.Option(help="Of direct, always, learned, exhaustive.")] = "direct,always,learned",
@@ -78,11 +80,13 @@ def run(
 ) -> None:
     """Run a benchmark, or go on with a run that was stopped; what has a row is not asked again.
 
-    `grounding` is no benchmark of questions: it measures the profile's expert `ground` on --limit scenes (60).
+    `grounding` is no benchmark of questions: it measures the profile's expert `ground` on --limit scenes (60), and has
+    no use for other options than --profile, --out, --limit, --json and --quiet.
     """
     if benchmark == "grounding":
         from evaluation.benchmarks.grounding import command
 
+        refuse_others(context, ("benchmark", "profile", "out", "limit", "as_json", "quiet"))
         command(load_profile(profile), limit or 60, out, as_json, quiet)
         return
     from evaluation.cli_output import show_end
@@ -257,6 +261,16 @@ def new(
     from evaluation.benchmarks.format import QUESTIONS
 
     print(build(folder, images or [], table) / QUESTIONS)
+
+
+def refuse_others(context: typer.Context, used: Sequence[str]) -> None:
+    """Raises `UsageError` for options of the command line that are not `used` and say something else than usual."""
+    from tools.errors import UsageError
+
+    others = [option for option in context.command.params if option.name not in used]
+    given = [option.opts[0] for option in others if context.params[option.name or ""] != option.get_default(context)]
+    if given:
+        raise UsageError(f"{context.params['benchmark']} has no use for {', '.join(given)}; leave that out")
 
 
 def load_profile(name: str) -> Profile:

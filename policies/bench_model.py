@@ -24,6 +24,7 @@ from torch import Tensor
 from policies.cache import CachedModel
 from policies.data.tree import Looks
 from policies.model import P2GModel
+from policies.nano import place_of
 from policies.shapes import SHAPES, build
 from policies.visuals import Pictures, Visuals
 
@@ -158,7 +159,7 @@ class Asking:
         return logits
 
     def _call(self, cache: Any, ids: list[int], visuals: Visuals | None = None) -> None:
-        self.runner.write(self._ask(cache, ids, visuals), cache, end=-1, limit=CALL)
+        self.runner.write(self._ask(cache, ids, visuals), cache, stops=(), limit=CALL)
 
     def _choose(
         self, cache: Any, ids: list[int], options: list[list[int]], visuals: Visuals | None = None
@@ -227,8 +228,7 @@ def timed(do: Callable[[], Any], device: torch.device) -> tuple[float, Any]:
 
 def run(shape: str, device: str, pictures: int, questions: int, train: int = 0, peak: float | None = None) -> Report:
     """The whole report; one question in each way goes first unmeasured."""
-    fast = device.startswith("cuda") or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    dtype = torch.bfloat16 if fast and shape != "tiny" else torch.float32
+    dtype = torch.float32 if shape == "tiny" else place_of(device)[1]
     model = build(shape, device, dtype)
     asking = Asking(model)
     report = Report(shape, device, str(dtype).removeprefix("torch."), sum(p.numel() for p in model.parameters()))

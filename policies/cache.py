@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import math
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
 import torch
@@ -55,14 +56,12 @@ class CachedModel:
             cache = cut(cache, shared) if cache is not None else self.empty()
             self._hidden(cache, [ids[shared:]], visuals.since(block) if visuals is not None else None)
         assert cache is not None
-        self.keep(cache, ids, visuals)
+        self._keep(key, cache)
         return copy.deepcopy(cache), shared
 
     def keep(self, cache: DynamicCache, ids: Sequence[int], visuals: Visuals | None = None) -> None:
         """Keeps a cache that holds exactly expanded `ids`, for a prefix that goes on from there."""
-        self._prefixes[self._key(ids, visuals)] = cache
-        while len(self._prefixes) > self.kept:
-            self._prefixes.popitem(last=False)
+        self._keep(self._key(ids, visuals), cache)
 
     def empty(self) -> DynamicCache:
         """A cache that holds nothing yet."""
@@ -93,20 +92,35 @@ class CachedModel:
             scores.append(score if end is None else score + follow[row, len(ids) - 1, end].item())
         return scores
 
-    def write(self, first: Tensor, cache: DynamicCache, end: int, limit: int) -> tuple[list[int], float]:
-        """Greedy tokens after `first [V]`, up to `limit` or the token `end`, and their log-likelihood with `end`."""
+    def write(
+        self,
+        first: Tensor,
+        cache: DynamicCache,
+        stops: Collection[int],
+        limit: int,
+        forbidden: Sequence[int] = (),
+    ) -> tuple[list[int], float, Tensor]:
+        """Greedy tokens after `first [V]`, none of them `forbidden`, up to `limit` or one of `stops`; then their
+        log-likelihood with that stop, and the logits after them."""
         out: list[int] = []
         score = 0.0
         logits = first
         while len(out) < limit:
+            if forbidden:
+                logits = logits.index_fill(0, torch.tensor(forbidden, device=logits.device), -math.inf)
             log_probs = logits.float().log_softmax(-1)
             token = int(log_probs.argmax())
             score += float(log_probs[token])
-            if token == end:
+            if token in stops:
                 break
             out.append(token)
             logits = self.run(cache, [token])
-        return out, score
+        return out, score, logits
+
+    def _keep(self, key: Key, cache: DynamicCache) -> None:
+        self._prefixes[key] = cache
+        while len(self._prefixes) > self.kept:
+            self._prefixes.popitem(last=False)
 
     def _hidden(self, cache: DynamicCache, rows: Sequence[Sequence[int]], visuals: Visuals | None = None) -> Tensor:
         ids = torch.tensor([list(row) for row in rows], device=self.model.device)

@@ -71,7 +71,7 @@ def load_nano(
 
     from policies.text.engine import TextEngine
 
-    place, dtype = _place(device)
+    place, dtype = place_of(device)
     base = base_lm_path(home)
     try:
         language_model, tokenizer = _base(folder, base, dtype)
@@ -83,6 +83,8 @@ def load_nano(
         policy = Policy.model_validate_json((folder / "policy.json").read_text())
         overrides = {"region_pathway": region_pathway, "allocation": allocation}
         model = _assembled(folder, language_model, tokenizer, dtype, {k: v for k, v in overrides.items() if v})
+    except UsageError:  # a region_pathway or an allocation that there is not
+        raise
     except Exception as error:  # and so does peft
         raise ControllerError(f"cannot load the weights in {folder}: {_line(error)}; restore that folder") from error
     try:
@@ -92,8 +94,8 @@ def load_nano(
     return TextEngine(model, tokenizer, policy.temperature), policy
 
 
-def _place(device: str) -> tuple[torch.device, torch.dtype]:
-    """The torch device and what is computed in there."""
+def place_of(device: str) -> tuple[torch.device, torch.dtype]:
+    """The torch device ("auto": the GPU if there is one) and what is computed in there. Raises `UsageError`."""
     import torch
 
     if device == "auto":

@@ -1,8 +1,8 @@
 """What the controller looks at: a picture and its regions as features of the vision tower, each encoded once.
 
 `Eyes` keeps the features by content (SHA-256 of the picture, box), so a second question on the same picture encodes
-nothing. A `Look` is what one placeholder of a prompt stands for; it compares by content, so that key-value caches can
-tell which prompts begin alike. Which projector a look goes through, and whether a region is re-encoded or pooled, is
+nothing. A `Look` is what one placeholder of a prompt stands for; key-value caches tell by its features which prompts
+begin alike (`policies/cache.py`). Which projector a look goes through, and whether a region is re-encoded or pooled, is
 decided in `policies/allocation.py` and `policies/regions.py`.
 """
 
@@ -29,7 +29,7 @@ from tools.base import Region
 from tools.boxes import to_square
 from tools.pictures import Picture
 
-KEPT_FEATURES = 64  # pictures and crops; one is 0.3 MB in nano, 1.2 MB in CLIP-L/336
+KEPT_FEATURES = 64  # pictures and crops; in bf16 one is 8 kB in nano, 1.2 MB in CLIP-L/336
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Eyes:
         crops = {
             _crop_key(picture, region): partial(self._crop, picture, region)
             for region, place in zip(regions, places, strict=True)
-            if reencodes(config, place)
+            if region.image or reencodes(config, place)
         }
         features = self._encode(crops)
         out = []
@@ -145,6 +145,6 @@ class Eyes:
 
 
 def _crop_key(picture: Picture, region: Region) -> Hashable:
-    if region.image:
-        return ("drawn", hashlib.sha256(region.image.encode()).hexdigest())
+    if region.image:  # picture and box count too: they are seen in place of a drawing that cannot be opened
+        return ("drawn", hashlib.sha256(region.image.encode()).hexdigest(), picture.sha256, region.box)
     return (picture.sha256, region.box)

@@ -15,10 +15,23 @@ SHAPES = {  # vocabulary, width, feed-forward width, layers, heads, key-value he
     "nano": (49152, 576, 1536, 30, 9, 3),
     "7b": (32064, 4096, 11008, 32, 32, 32),
 }
+TOWERS = {"tiny": ([16, 24, 32, 48], [1, 1, 1, 1]), "nano": ([32, 64, 128, 256], [1, 2, 3, 2])}  # widths, depths
+REGION: dict[str, dict[str, Any]] = {  # nano: the tower of `grounding-nano` and `train/recipes/cpu.toml`
+    "tiny": {"vision_side": 64, "resampler_heads": 2, "resampler_latents": 3},
+    "nano": {
+        "vision_side": 128,
+        "resampler_dim": 256,
+        "resampler_heads": 8,
+        "resampler_head_dim": 32,
+        "resampler_latents": 8,
+        "resampler_ff": 2,
+    },
+    "7b": {},
+}
 
 
 def shape_config(shape: str) -> P2GConfig:
-    """The configuration of "tiny" (for tests), "nano" (SmolLM2-135M with a small ResNet) or "7b" (LLaVA-1.5)."""
+    """The configuration of "tiny" (for tests), "nano" (SmolLM2-135M with the ResNet that ships) or "7b" (LLaVA-1.5)."""
     from transformers import CLIPVisionConfig, LlamaConfig, ResNetConfig
 
     if shape not in SHAPES:
@@ -42,20 +55,12 @@ def shape_config(shape: str) -> P2GConfig:
         image_size=336,
         patch_size=14,
     )
-    if shape != "7b":
-        stages = [16, 24, 32, 48] if shape == "tiny" else [48, 96, 192, 384]
-        depths = [1, 1, 1, 1] if shape == "tiny" else [2, 2, 2, 2]
+    if shape in TOWERS:
+        stages, depths = TOWERS[shape]
         vision = ResNetConfig(embedding_size=stages[0], hidden_sizes=stages, depths=depths, layer_type="basic")
     names = ("answer_token_id", "call_token_id", "region_token_id", "image_token_id")
     ids: dict[str, Any] = dict(zip(names, range(vocabulary - 4, vocabulary), strict=True))
-    return P2GConfig(
-        text,
-        vision,
-        vision_side={"tiny": 64, "nano": 256, "7b": None}[shape],
-        resampler_heads=2 if shape == "tiny" else 16,
-        resampler_latents=3 if shape == "tiny" else 32,
-        **ids,
-    )
+    return P2GConfig(text, vision, **REGION[shape], **ids)
 
 
 def build(shape: str, device: str, dtype: torch.dtype) -> P2GModel:

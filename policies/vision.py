@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from policies.data.tree import Looks
 from tools.base import Box
-from tools.boxes import expand, to_square
+from tools.boxes import expand
 from tools.errors import PictureError
 from tools.pictures import Picture
 
@@ -25,12 +24,10 @@ if TYPE_CHECKING:
 
 
 class PictureProcessor:
-    """Makes what `P2GModel` sees as its configuration says: normalised `pixel_values` and `region_pixel_values`, or
-    the same pixels as uint8 (`whole`, `looks`) for `policies.visuals` and for training trees."""
+    """Makes what `P2GModel` sees as its configuration says: normalised `pixel_values` and `region_pixel_values`."""
 
     def __init__(self, config: P2GConfig):
         self.side = config.image_side
-        self.crops = config.region_pathway != "roi_align"
         self.crop_scale = config.crop_scale
         self.mean, self.std = tuple(config.image_mean), tuple(config.image_std)
 
@@ -40,22 +37,8 @@ class PictureProcessor:
 
     def regions(self, picture: Picture, boxes: Sequence[Box]) -> Tensor:
         """One crop for each box (pixels, x1 y1 x2 y2) as `[R, 3, side, side]`. `PictureError` for a box outside."""
-        crops = [crop_region(picture, box, self.side, self.crop_scale) for box in boxes]
+        crops = [crop_region(picture.image, box, self.side, self.crop_scale, picture.name) for box in boxes]
         return to_tensor(crops, self.mean, self.std, self.side)
-
-    def whole(self, picture: Picture) -> np.ndarray:
-        """The whole picture as uint8 `[side, side, 3]`."""
-        return np.asarray(pad_to_square(picture.image, self.side, self.mean))
-
-    def looks(self, picture: Picture, boxes: Sequence[Box]) -> Looks:
-        """The regions in `boxes` (pixels) as crops and as places on the padded square. `PictureError` as `regions`.
-
-        Where the pathway only pools, no crops are made.
-        """
-        wanted = boxes if self.crops else []
-        crops = [np.asarray(crop_region(picture, box, self.side, self.crop_scale)) for box in wanted]
-        empty = np.zeros((0, self.side, self.side, 3), dtype=np.uint8)
-        return Looks(np.stack(crops) if crops else empty, [to_square(box, picture.size) for box in boxes])
 
 
 def pad_to_square(image: Image.Image, side: int, mean: Sequence[float]) -> Image.Image:
@@ -68,12 +51,13 @@ def pad_to_square(image: Image.Image, side: int, mean: Sequence[float]) -> Image
     return canvas
 
 
-def crop_region(picture: Picture, box: Box, side: int, scale: float = 1.2) -> Image.Image:
-    """The part of `picture` in `box` grown by `scale`, stretched to `side` x `side`."""
-    grown = expand(box, picture.size, scale)
+def crop_region(image: Image.Image, box: Box, side: int, scale: float = 1.2, name: str = "picture") -> Image.Image:
+    """The part of `image` in `box` grown by `scale`, stretched to `side` x `side`. `PictureError` for a box outside,
+    with the picture's `name`."""
+    grown = expand(box, image.size, scale)
     if grown is None:
-        raise PictureError(f"{picture.name}: box {tuple(box)} is outside the {picture.width}x{picture.height} picture")
-    return picture.image.resize((side, side), Image.Resampling.BICUBIC, box=grown, reducing_gap=3.0)
+        raise PictureError(f"{name}: box {tuple(box)} is outside the {image.width}x{image.height} picture")
+    return image.resize((side, side), Image.Resampling.BICUBIC, box=grown, reducing_gap=3.0)
 
 
 def to_tensor(images: Sequence[Image.Image], mean: Sequence[float], std: Sequence[float], side: int = 0) -> Tensor:

@@ -8,15 +8,16 @@ no expert reads they cannot know. Earlier turns of a conversation serve only thr
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from agent.calls import parse_calls
 from agent.replies import letter_of
+from agent.state import default_calls
 from agent.types import Answer, Decision, Usage, View
 from policies.data.tree import ANY
+from policies.text.naming import missing, says
 from tools.base import Call, Region
 from tools.safety import neutralise
 
@@ -79,11 +80,13 @@ class NativeController:
     def decide(self, view: View) -> Decision:
         """Answer at once, or call experts; after a round of experts there is enough to answer.
 
-        In mode `always` the model calls the expert that it finds likeliest, as it does above the threshold; the graph
-        adds all others that need no arguments.
+        Where these found nothing at all, experts that need no arguments are asked in their place. In mode `always` the
+        model calls the expert that it finds likeliest, as it does above the threshold; the graph adds all others that
+        need no arguments.
         """
         if view.round:
-            return Decision()
+            calls = self._instead(view)
+            return Decision(calls=calls, p_call=float(bool(calls)))
         engine, policy = self.setup()
         experts, size, question, options = self._asked(view)
         # the question decides: options tempt it to guess
@@ -93,16 +96,23 @@ class NativeController:
         wanted = view.mode == "always" or (view.mode == "learned" and sure)
         if wanted and view.experts:
             takes = {schema["name"] for schema in view.experts if schema["parameters"].get("required")}
-            text = engine.call(experts, size, question, None, takes, view.picture)
+            text, offered = engine.call(experts, size, question, None, takes, view.picture), False
             if options and leaves_open(text):  # what to look for stands in the options
-                text = engine.call(experts, size, question, options, takes, view.picture)
+                text, offered = engine.call(experts, size, question, options, takes, view.picture), True
             self._charge(view)
             parsed = parse_calls(text, view.experts, view.picture.size)
-            return Decision(calls=parsed.calls, notes=parsed.notes, p_call=p_call, said=text)
+            return Decision(calls=parsed.calls, notes=parsed.notes, p_call=p_call, said=text, offered=offered)
         reply = engine.direct(experts, size, question, options, view.picture)
         self._charge(view)
         text = reply.text if reply.choice is None else letter_of(reply.choice)
         return Decision(answer=text, confidence=reply.confidence, p_call=p_call)
+
+    def _instead(self, view: View) -> list[Call]:
+        """Where nothing was found, the experts that need no arguments and have not looked yet; else none."""
+        if view.mode != "learned" or view.regions or view.round > 1:
+            return []
+        asked = {call.expert for call in view.calls}
+        return [call for call in default_calls(view.experts) if call.expert not in asked]
 
     def answer(self, view: View) -> Answer:
         """The answer from what was read and found, with the regions that it rests on as evidence."""
@@ -116,7 +126,7 @@ class NativeController:
             reply.seen = True
         elif read or looked or (view.calls and not failed):
             safe = [region.model_copy(update={"text": self._safe(said(region))}) for region in read]
-            found = self._found(view, looked, experts)
+            found = self._found(view, looked, experts, options)
             reply = engine.answer(safe, size, question, options, found)
         else:
             reply = engine.direct(experts, size, question, options, view.picture)
@@ -144,16 +154,20 @@ class NativeController:
         view.notes.append(f"{len(best)} of {len(regions)} regions were kept, those with the best scores")
         return [regions[n] for n in sorted(best)]
 
-    def _found(self, view: View, looked: Sequence[Region], experts: list[tuple[str, str]]) -> Found:
+    def _found(
+        self, view: View, looked: Sequence[Region], experts: list[tuple[str, str]], options: list[str] | None
+    ) -> Found:
         from policies.text.engine import Found
 
         safe = [region.model_copy(update={"label": self._safe(region.label)}) for region in looked]
-        missing = [self._safe(name) for name in missing_names(view)]
+        absent = [self._safe(name) for name in missing_names(view)]
         called: str | None = None
+        offered = False
         if self.context == "append" and view.calls:
             decision = view.rounds[0].decision if view.rounds else Decision(calls=view.calls)
             called = self._safe(decision.said or "\n".join(map(call_line, decision.calls)))
-        return Found(view.picture, safe, missing, experts, called)
+            offered = decision.offered
+        return Found(view.picture, safe, absent, experts, called, options if offered else None)
 
     def _charge(self, view: View) -> None:
         engine, _ = self.setup()
@@ -189,13 +203,13 @@ def leaves_open(text: str) -> bool:
 
 def missing_names(view: View) -> list[str]:
     """Names that an expert was asked to find and that stand on none of the regions it returned."""
-    out: list[str] = []
-    for result in (result for done in view.rounds for result in done.results if result.error is None):
-        seen = " ".join(f"{region.label} {region.text or ''}" for region in result.regions).casefold()
-        for names in result.call.args.values():
-            if isinstance(names, list) and all(isinstance(name, str) for name in names):
-                out += [name for name in names if " ".join(name.replace(".", " ").split()).casefold() not in seen]
-    return list(dict.fromkeys(out))
+    results = [result for done in view.rounds for result in done.results if result.error is None]
+    return missing(
+        (names, result.regions)
+        for result in results
+        for names in result.call.args.values()
+        if isinstance(names, list) and all(isinstance(name, str) for name in names)
+    )
 
 
 def _evidence(reply: Reply, read: list[Region], looked: list[Region], question: str) -> list[Region]:
@@ -204,16 +218,10 @@ def _evidence(reply: Reply, read: list[Region], looked: list[Region], question: 
     if reply.lines:
         return [read[number] for number in reply.lines]
     if reply.seen:
-        written = [region for region in read if _names(reply.text, region.text or "")][:3]
-        named = [region for region in looked if _names(region.label, f"{question} {reply.text}")]
+        written = [region for region in read if says(region.text or "", reply.text)][:3]
+        named = [region for region in looked if says(f"{question} {reply.text}", region.label)]
         return written or named or looked
     if reply.choice is None:
         return []
     wanted = "".join(reply.text.lower().split())
     return [region for region in read if wanted and wanted in "".join((region.text or "").lower().split())][:3]
-
-
-def _names(name: str, text: str) -> bool:
-    """Whether `name` stands in `text` as words of their own, maybe in the plural."""
-    words = re.escape(name.strip())
-    return bool(words) and bool(re.search(rf"(?<!\w){words}(?:e?s)?(?!\w)", text, re.IGNORECASE))

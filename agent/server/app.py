@@ -72,7 +72,7 @@ def add_questions(app: FastAPI, service: Service) -> None:
         id_ = f"chatcmpl-{asked.id}"
         if body.stream:
             usage = body.stream_options is not None and body.stream_options.include_usage
-            chunks = Chunks(id_, body.model, bool(body.p2g.options), usage)
+            chunks = Chunks(id_, body.model, job.clean and not body.p2g.options, usage)
             started = False
 
             def pieces(event: Event | Waiting) -> Iterable[bytes]:

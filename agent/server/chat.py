@@ -24,7 +24,6 @@ REFUSED = {
     "logprobs": "log-probabilities are not available; p2g.confidence is",
     "audio": "only text comes out; leave out audio",
 }
-MASKED = ("<think", "final answer:", "the answer is:", "answer:", "`", "**", "\\boxed")
 
 
 class ImageUrl(BaseModel):
@@ -171,11 +170,15 @@ def extension(answer: Answer, picture: PictureInfo, thread_id: str | None, trace
 
 
 class Chunks:
-    """The chunks of one streamed completion. Text is held back while it may still be cleaned away from the answer."""
+    """The chunks of one streamed completion, together what the whole one says.
 
-    def __init__(self, id_: str, model: str, options: bool, include_usage: bool) -> None:
+    Pieces of the answer are sent as they come only where they are `clean`, as the controller must say; elsewhere a
+    later `</think>` or `\\boxed{}` may still clean them away, and the answer is sent at the end.
+    """
+
+    def __init__(self, id_: str, model: str, clean: bool, include_usage: bool) -> None:
         self.base = {"id": id_, "object": "chat.completion.chunk", "created": int(time.time()), "model": model}
-        self.options, self.include_usage = options, include_usage
+        self.clean, self.include_usage = clean, include_usage
         self.heard, self.sent = "", ""
 
     def first(self) -> dict[str, Any]:
@@ -184,10 +187,7 @@ class Chunks:
     def delta(self, text: str) -> dict[str, Any] | None:
         """A piece of the raw answer; None while it is held back."""
         self.heard += text
-        start = self.heard.lstrip().casefold()
-        unsure = any(start.startswith(mark) or mark.startswith(start) for mark in MASKED)
-        ready = "" if self.options or unsure else self.heard.strip()
-        return self._more(ready)
+        return self._more(self.heard.strip()) if self.clean else None
 
     def last(self, answer: Answer, ours: Extension) -> list[dict[str, Any]]:
         """What is left of the answer, the end, and the usage where it was asked for."""

@@ -68,7 +68,11 @@ class Desk:
         run = Run(asking, asyncio.get_running_loop(), self._ended)
         self.metrics.running.inc()
         self._begun[run] = time.monotonic()
-        run.start()
+        try:
+            run.start()
+        except BaseException:  # no thread to be had: none will give the place back
+            self._ended(run)
+            raise
         try:
             while True:
                 left = self.deadline_s - (time.monotonic() - began)

@@ -16,7 +16,6 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -25,12 +24,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent.server.errors import Refused, refused
 from agent.server.service import Service
 from tools.errors import UsageError
+from tools.remote.local import LOCAL_HOST
 
 log = logging.getLogger("p2g.serve")
-LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 AMBIGUOUS = "ambiguous_length"
 OPEN = ("/healthz", "/readyz")
 TOKEN = re.compile(r"[!-~]{8,512}")
+COMMENT = re.compile(r"(^|\s)#.*")
 
 
 class Guard:
@@ -89,7 +89,7 @@ class Guard:
             host, origin = request.headers.get("host", ""), request.headers.get("origin")
             if not LOCAL_HOST.fullmatch(host):  # a web page may point its own name here
                 return Refused(403, "not_local", "without a token only callers of localhost are served")
-            if origin is not None and urlsplit(origin).netloc != host:
+            if origin is not None and origin.partition("://")[2] != host:
                 return Refused(403, "cross_site", "without a token other web pages are not served")
         if self.service.closing and request.method != "GET":
             return Refused(503, "shutting_down", "the server is shutting down; ask again later", retry_s=5)
@@ -165,7 +165,7 @@ def owner_of(authorization: str, tokens: Sequence[tuple[str, str]]) -> str | Non
 
 
 def read_tokens(path: Path) -> tuple[tuple[str, str], ...]:
-    """(name, SHA-256) of each line `NAME TOKEN` or `TOKEN`; `#` begins a comment. Raises `UsageError`."""
+    """(name, SHA-256) of each line `NAME TOKEN` or `TOKEN`; ` #` begins a comment. Raises `UsageError`."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -174,7 +174,7 @@ def read_tokens(path: Path) -> tuple[tuple[str, str], ...]:
         ) from None
     tokens: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        words = line.partition("#")[0].split()
+        words = COMMENT.sub("", line).split()
         if not words:
             continue
         name, token = (f"token{number}", words[0]) if len(words) == 1 else (words[0], words[1])

@@ -107,11 +107,15 @@ class Intake:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 handle, name = tempfile.mkstemp(dir=folder)
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, path)
+                try:
+                    with os.fdopen(handle, "wb") as file:
+                        file.write(data)
+                        file.flush()
+                        os.fsync(file.fileno())
+                    os.replace(name, path)
+                except BaseException:
+                    Path(name).unlink(missing_ok=True)
+                    raise
             except OSError as error:
                 text = f"the picture cannot be kept: {error.strerror}; ask without a thread_id, or tell the operator"
                 raise Refused(503, "store_failed", text, retry_s=30) from None

@@ -36,7 +36,10 @@ class Outcome(BaseModel):
 
 
 class Report(BaseModel):
-    """What became of all questions. `lost` had no reply, `doubled` more than one, or one elsewhere."""
+    """What became of all questions. `lost` had no reply, `doubled` more than one, or one elsewhere.
+
+    `memory_mb` is what the server held before, and the most that it has held since it began.
+    """
 
     clients: int
     seconds: float
@@ -53,12 +56,16 @@ class Report(BaseModel):
 
 async def load(
     url: str, pictures: list[bytes], seconds: float, model: str, token: str | None
-) -> tuple[list[Outcome], int]:
-    """(what became of every question asked in `seconds`, answers that are not in their place), a client a picture."""
+) -> tuple[list[Outcome], int, float]:
+    """(what became of every question asked in `seconds`, answers that are not in their place, seconds until the last
+    reply), a client a picture.
+    """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    until, outcomes = time.monotonic() + seconds, []
+    outcomes: list[Outcome] = []
     limits = httpx.Limits(max_connections=len(pictures))
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=GRACE_S, limits=limits) as client:
+        began = time.monotonic()
+        until = began + seconds
 
         async def work(number: int) -> None:
             asked, data = 0, "data:image/png;base64," + base64.b64encode(pictures[number]).decode()
@@ -72,8 +79,9 @@ async def load(
                 await asyncio.sleep(min(pause, max(0.0, until - time.monotonic())))
 
         await asyncio.gather(*(work(number) for number in range(len(pictures))))
-        kept = [await in_place(client, outcome) for outcome in outcomes if outcome.status == 200]
-    return outcomes, kept.count(False)
+        took = time.monotonic() - began
+        kept = [await in_place(client, outcome, model) for outcome in outcomes if outcome.status == 200]
+    return outcomes, kept.count(False), took
 
 
 async def once(client: httpx.AsyncClient, body: dict[str, Any], thread: str) -> tuple[Outcome, float]:
@@ -90,11 +98,11 @@ async def once(client: httpx.AsyncClient, body: dict[str, Any], thread: str) -> 
     return outcome, float(reply.headers.get("Retry-After", 0))
 
 
-async def in_place(client: httpx.AsyncClient, outcome: Outcome) -> bool:
+async def in_place(client: httpx.AsyncClient, outcome: Outcome, model: str) -> bool:
     """Whether the conversation of an answer holds that answer and no other; it is deleted."""
     path = f"/v1/conversations/{outcome.thread}"
-    turns = (await client.get(path)).json().get("turns", [])
-    await client.delete(path)
+    turns = (await client.get(path, params={"model": model})).json().get("turns", [])
+    await client.delete(path, params={"model": model})
     return [turn["answer"] for turn in turns] == [outcome.text]
 
 
@@ -116,12 +124,10 @@ def report(outcomes: list[Outcome], misplaced: int, clients: int, seconds: float
     )
 
 
-def memory_mb(pid: int) -> float:
-    """Resident memory of a process on this machine (Linux)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1000
-    return 0.0
+def memory_mb(pid: int, name: str) -> float:
+    """A line of a process's status in MB (Linux): `VmRSS` is resident memory, `VmHWM` its peak."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024 / 1e6
 
 
 def main(
@@ -133,17 +139,16 @@ def main(
     seconds: Annotated[float, typer.Option(min=0.1)] = 60.0,
     model: Annotated[str, typer.Option()] = "nano",
     token_env: Annotated[str | None, typer.Option(help="Environment variable with the token.")] = None,
-    pid: Annotated[int | None, typer.Option(help="The server's process, to tell its memory before and after.")] = None,
+    pid: Annotated[int | None, typer.Option(help="The server's process, to tell its memory.")] = None,
 ) -> None:
     """Ask a running server and print what became of every question, as JSON. Exit code 1 when an answer was lost."""
     pictures = [picture.read_bytes() if picture else drawn(number) for number in range(clients)]
-    before = memory_mb(pid) if pid else 0.0
-    began = time.monotonic()
+    before = memory_mb(pid, "VmRSS") if pid else 0.0
     token = os.environ.get(token_env) if token_env else None
-    outcomes, misplaced = asyncio.run(load(url, pictures, seconds, model, token))
-    found = report(outcomes, misplaced, clients, time.monotonic() - began)
+    outcomes, misplaced, took = asyncio.run(load(url, pictures, seconds, model, token))
+    found = report(outcomes, misplaced, clients, took)
     if pid:
-        found.memory_mb = (round(before, 1), round(memory_mb(pid), 1))
+        found.memory_mb = (round(before, 1), round(memory_mb(pid, "VmHWM"), 1))
     print(found.model_dump_json(indent=1))
     if found.lost or found.doubled:
         raise typer.Exit(1)

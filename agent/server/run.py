@@ -24,10 +24,11 @@ from agent.profiles import Profile
 from agent.server.app import build_app
 from agent.server.service import Service
 from agent.server.settings import ServerSettings
-from agent.server.threads import FILE
-from tools.errors import UsageError
+from agent.server.threads import FILE, Threads
+from tools.remote.local import listen
 
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Protocol(H11Protocol):
@@ -90,7 +91,8 @@ class Server(uvicorn.Server):
 def serve(
     profiles: list[Profile], settings: ServerSettings, host: str, port: int, workers: int = 1, say: Any = print
 ) -> None:
-    """Serves until SIGINT or SIGTERM. Raises `UsageError` when the port is taken."""
+    """Serves until SIGINT or SIGTERM. Raises `UsageError` when the port is taken or the store cannot be used."""
+    Threads(settings.store).close()  # said here once: a worker that cannot open it would be replaced for ever
     listener = listen(host, port)
     where = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     say(f"serving {', '.join(profile.name for profile in profiles)} at {where} (Ctrl-C ends)")
@@ -100,7 +102,7 @@ def serve(
         return
     with tempfile.TemporaryDirectory(prefix="p2g-metrics-") as folder:
         os.environ[MULTIPROCESS] = folder
-        Workers(workers, lambda: work({p.name: loader(p, settings) for p in profiles}, settings, listener)).run()
+        Workers(workers, lambda: work(loaders, settings, listener)).run()
 
 
 def work(profiles: dict[str, Callable[[], Agent]], settings: ServerSettings, listener: socket.socket) -> None:
@@ -147,7 +149,7 @@ class Workers:
         from prometheus_client.multiprocess import mark_process_dead
 
         processes = [self._start() for _ in range(self.count)]
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING:
             signal.signal(number, self._end)
         told = 0
         while not self.closing or any(process.is_alive() for process in processes):
@@ -161,14 +163,22 @@ class Workers:
                     mark_process_dead(process.pid)
                     print(f"a worker ended with {process.exitcode}; starting another", file=sys.stderr, flush=True)
                     time.sleep(1.0)
-                    processes[index] = self._start()
+                    if not self.closing:
+                        processes[index] = self._start()
 
     def _start(self) -> Any:
         process = self._context.Process(target=self._child)
-        process.start()
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # until the child has let go of our handler
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         return process
 
     def _child(self) -> None:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         os.setpgid(0, 0)  # Ctrl-C in a terminal reaches the parent alone, which tells us
         parent = os.getppid()
 
@@ -182,14 +192,3 @@ class Workers:
 
     def _end(self, sig: int, frame: FrameType | None) -> None:
         self.closing += 1
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is a free one. Raises `UsageError`."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port") from None
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener

@@ -44,11 +44,11 @@ class Job:
     """A question ready to be asked."""
 
     model: str
-    offer: Offer
     picture: PictureInfo
     thread_id: str | None
     asking: Asking
     desk: Desk = field(repr=False)
+    clean: bool = False  # whether the pieces of the answer are the answer, so that they can be sent as they come
 
 
 class Service:
@@ -121,7 +121,7 @@ class Service:
             rest = {"threshold": how.threshold, "thread_id": key, "regions": regions, "box": box, "history": turns}
             yield from agent.stream(opened, question, how.options, mode=mode, **rest)  # type: ignore[arg-type]
 
-        return self._job(offer, opened, how.thread_id, key, asking)
+        return self._job(offer, agent, opened, how.thread_id, key, asking)
 
     async def resumed(self, owner: str, thread_id: str, picture: str | None, model: str | None) -> Job:
         """The unfinished question of a conversation, ready to go on. Raises `Refused`."""
@@ -137,7 +137,7 @@ class Service:
             opened = await asyncio.to_thread(self._earlier, agent, key)
         else:
             opened = await asyncio.to_thread(self.intake.opened, await self.intake.data(picture), True)
-        return self._job(offer, opened, thread_id, key, lambda: agent.resume(key, opened))
+        return self._job(offer, agent, opened, thread_id, key, lambda: agent.resume(key, opened))
 
     def conversation(self, owner: str, thread_id: str, model: str | None) -> ConversationReply:
         """What is known of a conversation. Raises `Refused`."""
@@ -160,6 +160,7 @@ class Service:
         key = self.key(owner, offer, thread_id) or ""
         with self.threads.held(key):
             agent.forget(key)
+            self.threads.forget(key)
 
     def key(self, owner: str, offer: Offer, thread_id: str | None) -> str | None:
         """Conversations of different callers and profiles are different ones, whatever they are called."""
@@ -182,7 +183,9 @@ class Service:
                 offer.agent.close()
         self.threads.close()
 
-    def _job(self, offer: Offer, opened: Picture, thread_id: str | None, key: str | None, inner: Asking) -> Job:
+    def _job(
+        self, offer: Offer, agent: Agent, opened: Picture, thread_id: str | None, key: str | None, inner: Asking
+    ) -> Job:
         def asking() -> Iterator[Event]:
             if key is None:
                 yield from inner()
@@ -192,7 +195,8 @@ class Service:
 
         assert offer.desk is not None
         info = PictureInfo(sha256=opened.sha256, width=opened.width, height=opened.height)
-        return Job(offer.name, offer, info, thread_id, asking, offer.desk)
+        clean = bool(getattr(agent.controller, "clean_deltas", False))
+        return Job(offer.name, info, thread_id, asking, offer.desk, clean)
 
     def _earlier(self, agent: Agent, key: str | None) -> Picture:
         """The picture of the conversation so far. Raises `Refused`."""

@@ -69,6 +69,11 @@ class Threads:
             with self._connected() as database:
                 database.execute("INSERT OR REPLACE INTO used VALUES (?, ?)", (key, time.time()))
 
+    def forget(self, key: str) -> None:
+        if self.path is not None:
+            with self._connected() as database:
+                self._delete(database, [key])
+
     def sweep(self) -> int:
         """Deletes what has expired, then the oldest until the file is small enough; how many went."""
         if self.path is None:

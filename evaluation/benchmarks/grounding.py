@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydantic import BaseModel
 
+from evaluation.benchmarks.p2gb_s import PARTS
+from evaluation.cli_output import prepare_output
 from evaluation.statistics import bootstrap_mean, wilson
 from policies.data.scenes import kinds as kinds_of_scenes
 from policies.data.scenes import shards
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from tools.ground import Ground
 
 NAME = "grounding"
-FIRST: dict[Split, int] = {"test": 9_100_000, "unseen": 9_300_000}  # seeds of P²GB-S
+FIRST: dict[Split, int] = {part.split: part.first for part in PARTS if "object" in part.tracks}  # seeds of P²GB-S
 LOW = 0.001  # score from which detections count for AP50
 
 
@@ -214,12 +216,12 @@ def command(profile: Profile, count: int, out: Path | None, as_json: bool, quiet
     (expert,) = load_tools(["ground"], {"ground": table or {}})
     if reason := expert.unavailable():
         raise ExpertError(reason)
+    written = (out or Path("runs") / f"{NAME}-{profile.name}") / f"{NAME}.json"
+    prepare_output(written)
     with redirect_stdout(sys.stderr):
         say: Callable[[str], None] = lambda line: None if quiet else print(line, flush=True)  # noqa: E731
         report = run(cast("Ground", expert), count, say, skip=skip)
-    folder = out or Path("runs") / f"{NAME}-{profile.name}"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{NAME}.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    written.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
     print(report.model_dump_json(indent=1) if as_json else "\n".join(lines(report)))
 
 

@@ -1,7 +1,8 @@
 """JSON lists of conversations about pictures, as LLaVA and SEAL publish them: read, checked, pictures found.
 
-A file that is not what it should be is an error that names file and item; a picture that is missing or broken is counted
-and left out. Text from the files is data: markers of chats and pictures in it lose their power (`tools/safety.py`).
+A file that is not what it should be is an error that names file and item; an item whose picture is missing or broken, or
+does not hold its boxes, is counted and left out. Text from the files is data: markers of chats and pictures in it lose
+their power (`tools/safety.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import logging
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -20,7 +22,7 @@ from policies.data.digests import digest_of
 from policies.data.tree import Branch
 from policies.data.visual_scene import Optics
 from policies.text.protocol import Protocol
-from tools.boxes import clamp, from_xywh
+from tools.boxes import Box, clamp, from_xywh
 from tools.errors import PictureError, UsageError
 from tools.pictures import Picture
 from tools.safety import neutralise
@@ -35,7 +37,7 @@ class Target:
     """A thing that an item is about; `box` is x1 y1 x2 y2 in pixels, None where it is only named."""
 
     name: str
-    box: tuple[float, float, float, float] | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,13 @@ class Item:
 
 @dataclass
 class Conversations:
-    """The items whose pictures are there, the `sha256` of their files; how many pictures were `missing`, and `broken` ones met so far."""
+    """The items whose pictures are there, the `sha256` of their files; how many pictures were `missing`, and those met so
+    far that are `broken`, or the items whose boxes lie outside theirs."""
 
     items: list[Item]
     sha256: str
     missing: int = 0
-    broken: set[Path] = field(default_factory=set)
+    broken: set[Path | str] = field(default_factory=set)
 
     def at(self, index: int, seed: int) -> Item:
         """Item `index` of endless passes over all items, each pass in an order of its own."""
@@ -70,11 +73,46 @@ class Conversations:
             picture = Picture.open(item.picture)
             picture.image  # noqa: B018  decodes
         except PictureError as error:
-            if item.picture not in self.broken:
-                self.broken.add(item.picture)
-                log.warning("%s: left out: %s (%d broken so far)", item.where, error, len(self.broken))
+            self._leave_out(item.picture, item, str(error))
             return None
         return picture
+
+    def boxes(self, item: Item, picture: Picture) -> list[tuple[str, Box]] | None:
+        """Names and boxes of the targets, cut to the picture; None, with a message, where one lies outside."""
+        out = []
+        for target in item.targets:
+            if target.box is not None:
+                box = clamp(target.box, picture.size)
+                if box is None:
+                    size = "x".join(map(str, picture.size))
+                    self._leave_out(item.where, item, f"bbox of {target.name!r} is outside the {size} picture")
+                    return None
+                out.append((target.name, box))
+        return out
+
+    def _leave_out(self, what: Path | str, item: Item, why: str) -> None:
+        if what not in self.broken:
+            self.broken.add(what)
+            log.warning("%s: left out: %s (%d broken so far)", item.where, why, len(self.broken))
+
+
+class ConversationSource:
+    """Base of the sources over a JSON file or a folder of them; pictures lie in `images` or beside the JSON."""
+
+    version = 1  # of what trees are made from an item
+
+    def __init__(
+        self, protocol: Protocol, optics: Optics, path: Path, images: Path | None = None, seed: int = 0
+    ) -> None:
+        self.protocol, self.optics, self.seed = protocol, optics, seed
+        self.data = load(path, images)
+
+    def digest(self) -> str:
+        """A hash of what the source gives; pictures count with their names alone."""
+        data = self.data
+        return digest_of(
+            type(self).__name__, self.version, self.protocol, self.optics, data.sha256, data.missing, self.seed
+        )
 
 
 @lru_cache(maxsize=4)
@@ -93,7 +131,7 @@ def load(path: Path, images: Path | None = None) -> Conversations:
     if not files or not all(file.is_file() for file in files):
         raise UsageError(f"{path}: no JSON file of conversations there")
     folder = images or (path if path.is_dir() else path.parent)
-    sha256 = hashlib.sha256(str(images).encode())
+    sha256 = hashlib.sha256()
     items: list[Item] = []
     missing = 0
     for file in files:
@@ -170,7 +208,7 @@ def _turns(where: str, listed: Any) -> tuple[tuple[str, str], ...]:
         )
     texts = [text for _, text in said]
     texts[0] = without_mark(texts[0])
-    safe = [" ".join(neutralise(text).split(" ")).strip() for text in texts]
+    safe = [re.sub(" +", " ", neutralise(text)).strip() for text in texts]
     return tuple(zip(safe[::2], safe[1::2], strict=True))
 
 
@@ -198,20 +236,6 @@ def _is_length(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e7
 
 
-def boxes_in(item: Item, picture: Picture) -> list[tuple[str, tuple[float, float, float, float]]]:
-    """Names and boxes of the targets, cut to the picture; `UsageError` for one that lies outside."""
-    out = []
-    for target in item.targets:
-        if target.box is not None:
-            box = clamp(target.box, picture.size)
-            if box is None:
-                raise UsageError(
-                    f"{item.where}: bbox of {target.name!r} is outside the picture of {picture.size} pixels"
-                )
-            out.append((target.name, box))
-    return out
-
-
 def branches(turns: Sequence[tuple[str, str]], protocol: Protocol, kind: str) -> list[Branch]:
     """One branch a turn: the turns before it and its question are the prompt, its answer the target."""
     out: list[Branch] = []
@@ -222,8 +246,3 @@ def branches(turns: Sequence[tuple[str, str]], protocol: Protocol, kind: str) ->
         out.append(Branch(prompt, target, kind))
         before = [*prompt, *target, *protocol.encode("\n<|im_start|>user\n")]
     return out
-
-
-def digest(name: str, version: int, protocol: Protocol, optics: Optics, data: Conversations, seed: int) -> str:
-    """A hash of what a source over `data` gives; pictures count with their names alone."""
-    return digest_of(name, version, protocol, optics, data.sha256, data.missing, seed)

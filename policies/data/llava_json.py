@@ -6,24 +6,13 @@ Layout: a list of `{"image": "folder/file.jpg", "conversations": [{"from": "huma
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from policies.data import conversation_files
+from policies.data.conversation_files import ConversationSource, branches
 from policies.data.tree import Tree
-from policies.data.visual_scene import Optics
-from policies.text.protocol import ANSWER, Protocol
-
-VERSION = 1
+from policies.text.protocol import ANSWER
 
 
-class LlavaJson:
-    """`Source` over a JSON file or a folder of them; pictures lie in `images` or beside the JSON."""
-
-    def __init__(
-        self, protocol: Protocol, optics: Optics, path: Path, images: Path | None = None, seed: int = 0
-    ) -> None:
-        self.protocol, self.optics, self.seed = protocol, optics, seed
-        self.data = conversation_files.load(path, images)
+class LlavaJson(ConversationSource):
+    """`Source` of LLaVA's conversations."""
 
     def trees(self, index: int) -> list[Tree]:
         item = self.data.at(index, self.seed)
@@ -34,8 +23,5 @@ class LlavaJson:
             tree = Tree(list(self.protocol.encode(f"<|im_start|>system\n{ANSWER}<|im_end|>\n<|im_start|>user\n")))
         else:
             tree = Tree(self.protocol.context([], [], image=True).ids, image=self.optics.whole(picture.image))
-        tree.branches = conversation_files.branches(item.turns, self.protocol, "conversation")
+        tree.branches = branches(item.turns, self.protocol, "conversation")
         return [tree]
-
-    def digest(self) -> str:
-        return conversation_files.digest("LlavaJson", VERSION, self.protocol, self.optics, self.data, self.seed)

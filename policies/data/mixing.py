@@ -29,7 +29,7 @@ class TextSource:
     """Generated pages: item `index` is the page of seed `first + index`, at times one of `readings` in its place.
 
     With `optics` the rendered page goes along as the whole picture, for a model with a vision tower; without, trees are
-    those of the text path.
+    those of the text path. Readings have no pictures: `UsageError` for both.
     """
 
     def __init__(
@@ -37,13 +37,14 @@ class TextSource:
     ) -> None:
         from policies.data import read_pages
 
+        if readings and optics:
+            raise UsageError(f"{readings} holds pages without their pictures: leave it out for a model that sees")
         self.protocol, self.first, self.optics = protocol, first, optics
         self.readings = read_pages.load(readings) if readings else []
         self._sha256 = hashlib.sha256(readings.read_bytes()).hexdigest() if readings else ""
 
     def trees(self, index: int) -> list[Tree]:
         seed = self.first + index
-        rng = random.Random(seed)
         if self.optics is not None:
             return self._seen(seed, self.optics)
         rng = random.Random(seed)
@@ -55,8 +56,9 @@ class TextSource:
         from policies.data.page import render
         from policies.data.values import Values
 
-        image = optics.whole(render(make_page(seed), Values(seed)))
-        trees = make_trees(seed, self.protocol, image=True)
+        page = make_page(seed)
+        image = optics.whole(render(page, Values(seed)))
+        trees = make_trees(seed, self.protocol, image=True, page=page)
         for tree in trees:
             tree.image = image
         return trees

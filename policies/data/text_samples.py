@@ -27,13 +27,15 @@ def make_trees(
     reading: tuple[Page, Reading] | None = None,
     most: int = 9,
     image: bool = False,
+    page: Page | None = None,
 ) -> list[Tree]:
     """The answer tree of one generated page and a decide tree with its questions; the same for the same seed.
 
-    `image` puts the placeholder of the whole picture into the prefixes, for a model with a vision tower.
+    `image` puts the placeholder of the whole picture into the prefixes, for a model with a vision tower; `page` is the
+    page of that seed, where somebody has made it already.
     """
     rng = random.Random(seed)
-    page = reading[0] if reading else make_page(seed)
+    page = reading[0] if reading else page or make_page(seed)
     read = reading[1] if reading else misread(page, rng)
     rows = to_rows(read.lines, (page.width, max(page.height, max((line.box[3] for line in read.lines), default=0))))
     trees = [_decide_tree(page, rng, protocol, image)]

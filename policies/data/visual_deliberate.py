@@ -2,13 +2,12 @@
 
 Questions are grouped so that their things make a focus turn of few or many regions (the allocation rule treats these
 differently), or so that their text stands in the same selected rows. What cannot be settled from the focus turn is
-"not in the image" or left out, never guessed; `left_out` counts it.
+"not in the image" or left out, never guessed.
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -50,14 +49,13 @@ class Turn:
     shown: list[int]
 
 
-def items_of(seen: SeenScene, names: Names, needed: Callable[[str], bool | None], left_out: Counter[str]) -> list[Item]:
+def items_of(seen: SeenScene, names: Names, needed: Callable[[str], bool | None]) -> list[Item]:
     """The questions of the scene whose evidence experts can reach; `needed` says None where nothing is known yet."""
     items = []
     for number, question in enumerate(seen.scene.questions):
         key = f"{seen.key}/{number}"
         both = about(question, seen.scene, names)
         if both is None:
-            left_out[f"{question.track} {question.kind}: out of reach"] += 1
             continue
         label = needed(key)
         items.append(Item(key, question, *both, not question.visible_at_thumbnail if label is None else label))
@@ -72,7 +70,6 @@ class Deliberate:
     ) -> None:
         self.protocol, self.seen, self.rng, self.faults = protocol, seen, rng, faults
         self.items = list(items)
-        self.left_out: Counter[str] = Counter()
         self._answered: set[str] = set()
         texts = [item for item in self.items if item.open.read]
         self._place = {item.key: i for i, item in enumerate(texts)}
@@ -93,9 +90,6 @@ class Deliberate:
                 tree.branches += self.branches(item, offered, turn, context)
             if tree.branches:
                 out.append(tree)
-        for item in self.items:
-            if item.key not in self._answered:
-                self.left_out[f"{item.question.track} {item.question.kind}: not settled by a focus turn"] += 1
         return out
 
     def turn(self, group: Sequence[tuple[Item, bool]]) -> Turn:

@@ -10,7 +10,6 @@ answered at once, and at times focus turns that are appended ("append" context).
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,14 +65,9 @@ class SceneInstruct:
         self.names = names_of(self.assets)
 
     def trees(self, index: int) -> list[Tree]:
-        return self.counted(index, Counter())
-
-    def counted(self, index: int, left_out: Counter[str]) -> list[Tree]:
-        """`trees(index)`, and into `left_out` how many questions were left out for which reason."""
         settings = self.settings
         seen = load_scene(settings.track, settings.seed + index, self.optics, self.assets)
-        items = items_of(seen, self.names, self.labels.get, left_out)
-        left_out["all"] += len(seen.scene.questions)
+        items = items_of(seen, self.names, self.labels.get)
         out: list[Tree] = []
         for draw in range(settings.draws):
             rng = random.Random(f"instruct:{seen.key}:{draw}")
@@ -82,7 +76,6 @@ class SceneInstruct:
                 out += turns.trees()
             if settings.decide:
                 out.append(self._decide(seen, items, turns, rng))
-            left_out.update(turns.left_out)
         return [tree for tree in out if tree.branches]
 
     def digest(self) -> str:

@@ -19,9 +19,9 @@ from policies.config import CLIP_MEAN
 from policies.data.scenes import kinds, make_scene
 from policies.data.scenes.assets import Assets
 from policies.data.scenes.scene import Box, Scene, Thing
-from policies.data.tree import Looks, UnitBox
-from policies.vision import pad_to_square
-from tools.boxes import clamp, expand, to_unit
+from policies.data.tree import Looks
+from policies.vision import crop_region, pad_to_square
+from tools.boxes import clamp, to_square, to_unit
 from tools.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,23 +44,12 @@ class Optics:
         return np.asarray(pad_to_square(image, self.side, self.mean))
 
     def looks(self, image: Image.Image, boxes: Sequence[Box]) -> Looks:
-        """The regions in `boxes` (pixels of `image`), cropped as the model crops them, with their places."""
+        """The regions in `boxes` (pixels of `image`), cropped as the model crops them, with their places on
+        the padded square. `PictureError` for a box outside."""
         crops = np.empty((len(boxes), self.side, self.side, 3), np.uint8)
         for crop, box in zip(crops, boxes, strict=True):
-            grown = expand(box, image.size, self.crop_scale)
-            if grown is None:
-                raise UsageError(f"box {tuple(box)} is outside the picture of {image.width}x{image.height} pixels")
-            part = image.resize((self.side, self.side), Image.Resampling.BICUBIC, box=grown, reducing_gap=3.0)
-            crop[:] = np.asarray(part)
-        return Looks(crops, [padded_unit(box, image.size) for box in boxes])
-
-
-def padded_unit(box: Sequence[float], size: tuple[int, int]) -> UnitBox:
-    """From pixels to 0-1 of the picture padded to its centred square: x becomes (x + (side - width) / 2) / side."""
-    side = max(size)
-    left, top = (side - size[0]) / 2, (side - size[1]) / 2
-    x1, y1, x2, y2 = box
-    return ((x1 + left) / side, (y1 + top) / side, (x2 + left) / side, (y2 + top) / side)
+            crop[:] = np.asarray(crop_region(image, box, self.side, self.crop_scale))
+        return Looks(crops, [to_square(box, image.size) for box in boxes])
 
 
 class SeenScene:

@@ -7,6 +7,7 @@ A tree is one picture, and its only branch has the words as a bag of tokens: col
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from policies.data.visual_names import TEXT, Named
 from policies.data.visual_scene import Optics, SceneTrack, SeenScene, called, load_assets, load_scene
 from policies.text.protocol import Protocol
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class SceneWords:
         seen = load_scene(self.settings.track, self.settings.seed + index, self.optics, self.assets)
         rng = random.Random(f"words:{seen.key}")
         shown = self._places(seen, rng)
-        crops = seen.looks([seen.jittered(box, rng, 0.06) for box, _, _ in shown]).crops if shown else []
+        crops = list(seen.looks([seen.jittered(box, rng, 0.06) for box, _, _ in shown]).crops) if shown else []
         out = [self._tree(crop, words, kind) for crop, (_, words, kind) in zip(crops, shown, strict=True)]
         return [*out, self._tree(seen.image, self._of_whole(seen), "whole")]
 
@@ -69,7 +70,7 @@ class SceneWords:
             if Named(ANY).fits(thing) and max(thing.box[2] - thing.box[0], thing.box[3] - thing.box[1]) * scale >= CLEAR
         ]
         page = SCENES.get(seen.scene.kind, seen.scene.kind)
-        return clear if page == "objects" and clear else [page.removeprefix("a ")]
+        return clear if page == "objects" and clear else [re.sub("^an? ", "", page)]
 
     def _tree(self, picture: object, words: list[str], kind: str) -> Tree:
         bag = dict.fromkeys(token for word in words for token in self.protocol.encode(f" {word}"))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # as transformers' image processor has them
+MOST_CANVASES = 4096  # canvases of a batch; canvases are numbered as if all batches were so large
 
 
 @dataclass
@@ -26,11 +27,15 @@ class Batch:
 
 
 class Batches:
-    """An iterable over batches `first`, `first + 1`, ... of `size` canvases whose side is one of `sides`."""
+    """An iterable over batches `first`, `first + 1`, ... of `size` canvases whose side is one of `sides`.
+
+    Batches of different numbers share no canvas, whatever their sizes: no phase of a training repeats another's.
+    """
 
     def __init__(
         self, painter: Painter, asker: Asker, size: int, sides: tuple[int, ...], first: int, last: int
     ) -> None:
+        assert size <= MOST_CANVASES, f"a batch of {size} canvases; at most {MOST_CANVASES}"
         self.painter, self.asker, self.size, self.sides, self.first, self.last = (
             painter,
             asker,
@@ -49,7 +54,7 @@ class Batches:
         number = self.first + at
         rng = np.random.default_rng((self.painter.seed, 7, number))
         side = int(self.sides[int(rng.integers(len(self.sides)))])
-        canvases = [self.painter.draw(number * self.size + one, side) for one in range(self.size)]
+        canvases = [self.painter.draw(number * MOST_CANVASES + one, side) for one in range(self.size)]
         prompts = [self.asker.ask(rng, canvas.items) for canvas in canvases]
         return np.stack([canvas.pixels for canvas in canvases]), prompts, canvases
 

@@ -8,6 +8,7 @@ for. Both go into `ground.json`, with the other habits that are there.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -63,13 +64,20 @@ def threshold_for(absent: Sequence[float], silent: float) -> float:
 
 
 def calibrate(folder: Path, scenes: int, silent: float = SILENT) -> Habits:
-    """Writes `ground.json` of a checkpoint folder anew and returns it: first the fit, then the threshold with it."""
+    """Writes `ground.json` of a checkpoint folder anew and returns it: first the fit, then the threshold with it.
+
+    The file is written once, at the end, whole or not at all: a calibration that is stopped leaves the old one.
+    """
+    expert = Ground(str(folder))
+    expert.ready()
     plain = (Habits.beside(folder) or Habits()).model_copy(update={"scale": 1.0, "bias": 0.0})
-    found = answers(_expert(folder, plain), range(FIRST, FIRST + scenes), PLAIN)
+    expert._habits = plain  # in memory only; Ground has no public way to set what it read from the folder
+    found = answers(expert, range(FIRST, FIRST + scenes), PLAIN)
     hits = [(float(np.log(hit.score / (1 - hit.score))), hit.right) for one in found for hit in one.hits]
     scale, bias = logistic([logit for logit, _ in hits], [right for _, right in hits])
     fitted = plain.model_copy(update={"scale": round(scale, 4), "bias": round(bias, 4)})
-    again = answers(_expert(folder, fitted), range(FIRST + scenes, FIRST + 2 * scenes), FITTED)
+    expert._habits = fitted
+    again = answers(expert, range(FIRST + scenes, FIRST + 2 * scenes), FITTED)
     absent = [max((hit.score for hit in one.hits), default=0.0) for one in again if not one.things]
     done = fitted.model_copy(update={"threshold": threshold_for(absent, silent)})
     _write(folder, done)
@@ -77,14 +85,9 @@ def calibrate(folder: Path, scenes: int, silent: float = SILENT) -> Habits:
 
 
 def _write(folder: Path, habits: Habits) -> None:
-    (folder / FILE).write_text(habits.model_dump_json(indent=1) + "\n", encoding="utf-8")
-
-
-def _expert(folder: Path, habits: Habits) -> Ground:
-    _write(folder, habits)
-    expert = Ground(str(folder))
-    expert.ready()
-    return expert
+    scratch = folder / f"{FILE}.partial"
+    scratch.write_text(habits.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    os.replace(scratch, folder / FILE)
 
 
 if __name__ == "__main__":

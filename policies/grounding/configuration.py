@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tools.errors import UsageError
 
 RECIPES = Path(__file__).parent / "recipes"
+LEVELS = 2  # feature maps that the head looks at, the last two of the backbone; `losses.py` says what each owns
+SETTLED = {"levels": LEVELS, "fuse": False}  # were settings of a shape once
 
 
 class _Strict(BaseModel):
@@ -27,11 +30,17 @@ class Shape(_Strict):
     encoder_layers: int = 1
     decoder_layers: int = 2
     queries: int = 100
-    levels: int = 2
     text_width: int = 128
     text_layers: int = 3
     attend: bool = Field(default=True, description="let cells of the picture attend to each other; slow on a CPU")
-    fuse: bool = Field(default=False, description="let phrases and picture change each other before the head")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_settled(cls, data: Any) -> Any:
+        """Recipes saved when these were settings still load, if they say what is now always so."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if key not in SETTLED or value != SETTLED[key]}
 
 
 class Phase(_Strict):

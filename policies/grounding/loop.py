@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 WEIGHTS = {"cells": 1.0, "cell_boxes": 1.0, "kinds": 1.0, "looks": 1.5, "queries": 1.0, "query_boxes": 1.0}
+SAVE_EVERY = 120.0  # seconds
 
 
 @dataclass
@@ -79,9 +80,8 @@ class Trainer:
 
         with torch.no_grad():
             replace_batch_norm(self.model.model.backbone.conv_encoder.model)
-        if not self.recipe.shape.fuse:
-            still(self.model)
-            inherit(self.model)
+        still(self.model)
+        inherit(self.model)
         self.model.to(self.device)
         self.phase, self.step = "full", 0
         self.optimizer = self._optimizer()
@@ -95,8 +95,7 @@ class Trainer:
         with torch.autocast(self.device.split(":")[0], torch.bfloat16):
             with torch.no_grad():
                 words = encode(self.model.model.text_backbone, ids)
-            shape = self.recipe.shape
-            light = not shape.fuse and (self.phase == "dense" or not shape.attend)
+            light = self.phase == "dense" or not self.recipe.shape.attend
             found = propose(self.model, pixels, ids, targets.real, words, light)
             refined = refine(self.model, found, targets.real) if self.phase == "full" else None
         thing = assign(targets, found.shapes, side)
@@ -181,7 +180,6 @@ class Trainer:
         out: Path,
         say: Callable[[str], None],
         seconds: float | None = None,
-        every: float = 120.0,
     ) -> bool:
         """Trains both phases from where the state is; True when the end was reached, False at the time limit."""
         began = saved = time.monotonic()
@@ -206,7 +204,7 @@ class Trainer:
                         log.write(json.dumps(row) + "\n")
                     say(json.dumps(row))
                     sums, counted = {}, 0
-                if now - saved > every:
+                if now - saved > SAVE_EVERY:
                     self.save(out / "state.pt")
                     saved = now
                 if seconds is not None and now - began > seconds:

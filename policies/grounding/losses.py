@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 CORE = 0.3  # part of a box's half sides round its centre whose cells are its own
-LARGEST = (112.0, 1e9)  # longer side of a thing, pixels, up to which each level owns it
+LARGEST = (112.0, 1e9)  # longer side of a thing, pixels, up to which each of the LEVELS owns it
 SMALLEST = (0.0, 56.0)
 
 

@@ -2,8 +2,8 @@
 
 Two things differ from a default beginning, none in the architecture. The contrastive head has no bias, so the first
 of the `d_model` dimensions is made one: constant in every phrase and every query, it starts all scores low, as focal
-losses need. Where `fuse` is off, phrases and picture meet only in the head: a phrase is then scored the same whatever
-else is asked, and names that training never showed keep the meaning the text encoder gives them.
+losses need. And phrases and picture meet only in the head: a phrase is scored the same whatever else is asked, and
+names that training never showed keep the meaning the text encoder gives them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from policies.grounding.configuration import Shape
+from policies.grounding.configuration import LEVELS, Shape
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,7 @@ def build(shape: Shape, text_config: Any) -> Any:
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection, ResNetConfig
 
     stages = len(shape.widths)
-    settings: dict[str, Any] = {"out_features": [f"stage{stages - 1}", f"stage{stages}"]}
+    settings: dict[str, Any] = {"out_features": [f"stage{stages - at}" for at in reversed(range(LEVELS))]}
     backbone = ResNetConfig(
         embedding_size=shape.stem,
         hidden_sizes=list(shape.widths),
@@ -44,42 +44,39 @@ def build(shape: Shape, text_config: Any) -> Any:
         encoder_ffn_dim=4 * shape.d_model,
         decoder_ffn_dim=4 * shape.d_model,
         num_queries=shape.queries,
-        num_feature_levels=shape.levels,
+        num_feature_levels=LEVELS,
         dropout=0.0,
         fusion_droppath=0.0,
     )
     model: Any = GroundingDinoForObjectDetection(config)
     with torch.no_grad():
-        _begin(model, shape.fuse)
+        _begin(model)
     for parameter in model.model.backbone.parameters():
         parameter.requires_grad_(True)
     for parameter in model.model.text_backbone.parameters():
         parameter.requires_grad_(False)
-    if not shape.fuse:
-        for parameter in apart(model):
-            parameter.requires_grad_(False)
+    for parameter in apart(model):
+        parameter.requires_grad_(False)
     return model
 
 
-def _begin(model: Any, fuse: bool) -> None:
+def _begin(model: Any) -> None:
     core = model.model
     for layer in core.encoder.layers:
         norm = layer.text_enhancer_layer.layer_norm_after
         if layer is core.encoder.layers[-1]:
             norm.weight.fill_(0.15)
             norm.weight[0], norm.bias[0] = 0.0, 2.0
-        if not fuse:
-            layer.fusion_layer.vision_param.zero_()
-            layer.fusion_layer.text_param.zero_()
-            for linear in (layer.text_enhancer_layer.self_attn.out_proj, layer.text_enhancer_layer.fc2):
-                linear.weight.zero_()
-                linear.bias.zero_()
+        layer.fusion_layer.vision_param.zero_()
+        layer.fusion_layer.text_param.zero_()
+        for linear in (layer.text_enhancer_layer.self_attn.out_proj, layer.text_enhancer_layer.fc2):
+            linear.weight.zero_()
+            linear.bias.zero_()
     for norm in (core.enc_output_norm, core.decoder.layer_norm):
         norm.weight[0], norm.bias[0] = 0.0, LOW / 2
-    if not fuse:
-        for layer in core.decoder.layers:
-            layer.encoder_attn_text.out_proj.weight.zero_()
-            layer.encoder_attn_text.out_proj.bias.zero_()
+    for layer in core.decoder.layers:
+        layer.encoder_attn_text.out_proj.weight.zero_()
+        layer.encoder_attn_text.out_proj.bias.zero_()
 
 
 def apart(model: Any) -> list[torch.nn.Parameter]:
@@ -115,37 +112,29 @@ def propose(
     attention, which is exact as long as that adds nothing (`still`): most of the time on a CPU, little of the result.
     """
     import torch
-    from transformers.models.grounding_dino import modeling_grounding_dino
 
-    reference: Any = modeling_grounding_dino
     core = model.model
-    seen, positions = reference.generate_masks_with_special_tokens_and_transfer_map(ids, core.special_tokens)
-    text = core.text_projection(words)
     flat = torch.ones(pixels.shape[0], *pixels.shape[-2:], dtype=torch.long, device=pixels.device)
     maps, places = core.backbone(pixels, flat)
     sources = [core.input_proj_vision[level](source) for level, (source, _) in enumerate(maps)]
-    for level in range(len(maps), core.config.num_feature_levels):
-        source = core.input_proj_vision[level](maps[-1][0] if level == len(maps) else sources[-1])
-        sources.append(source)
-        whole = torch.ones(source.shape[0], *source.shape[-2:], dtype=torch.bool, device=source.device)
-        places.append(core.backbone.position_embedding(source, whole).to(source.dtype))
     shapes = [(source.shape[-2], source.shape[-1]) for source in sources]
     vision = torch.cat([source.flatten(2).transpose(1, 2) for source in sources], 1)
-    place = torch.cat([one.flatten(2).transpose(1, 2) + core.level_embed[level] for level, one in enumerate(places)], 1)
-    sizes = torch.as_tensor(shapes, dtype=torch.long, device=vision.device)
     full = torch.zeros(vision.shape[:2], dtype=torch.bool, device=vision.device)
     if light:
         memory, text = _lightly(core.encoder, vision), meaning(model, words)
     else:
+        seen, positions = _masks(core, ids)
+        place = [one.flatten(2).transpose(1, 2) + core.level_embed[level] for level, one in enumerate(places)]
+        sizes = torch.as_tensor(shapes, dtype=torch.long, device=vision.device)
         encoded = core.encoder(
             vision_features=vision,
             vision_attention_mask=full,
-            vision_position_embedding=place,
+            vision_position_embedding=torch.cat(place, 1),
             spatial_shapes=sizes,
             spatial_shapes_list=shapes,
             level_start_index=torch.cat((sizes.new_zeros((1,)), sizes.prod(1).cumsum(0)[:-1])),
             valid_ratios=torch.ones(vision.shape[0], len(shapes), 2, device=vision.device),
-            text_features=text,
+            text_features=core.text_projection(words),
             text_attention_mask=~mask,
             text_position_embedding=None,
             text_self_attention_masks=~seen,
@@ -156,6 +145,15 @@ def propose(
     queries, anchors = core.generate_encoder_output_proposals(memory, full, shapes)
     logits = queries @ text.transpose(-1, -2)
     return Proposals(queries, text, logits, core.encoder_output_bbox_embed(queries) + anchors, shapes, memory)
+
+
+def _masks(core: Any, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which tokens each token sees, those of its own phrase; and its place in that."""
+    from transformers.models.grounding_dino import modeling_grounding_dino
+
+    reference: Any = modeling_grounding_dino
+    seen, positions = reference.generate_masks_with_special_tokens_and_transfer_map(ids, core.special_tokens)
+    return seen, positions
 
 
 @dataclass
@@ -241,7 +239,7 @@ def inherit(model: Any) -> None:
 
 
 def meaning(model: Any, words: torch.Tensor) -> torch.Tensor:
-    """`[..., d]`: what the head compares queries with, of text encoder outputs alone (exact where `fuse` is off)."""
+    """`[..., d]`: what the head compares queries with, of text encoder outputs alone: nothing else changes a phrase."""
     text = model.model.text_projection(words)
     for layer in model.model.encoder.layers:
         text = layer.fusion_layer.layer_norm_text(text)

@@ -10,30 +10,32 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from policies.data.scenes.assets import PACK
+from policies.data.scenes.fetch import _renderer
 from policies.data.scenes.packages import Row, debian, npm, read_table, write_table
 from tools.errors import P2GError
 
 NAMED, NAMELESS = (3, 4, 5, 6, 7), (1, 8)  # groups of emojibase: animals to objects; people and symbols
-SIDE = 224
+SIDE = 224  # pixels of emoji and clip art; drawings stay as large as those for scenes
 MOST_CLIP_ART = 6000
 
 
 def more(out: Path) -> None:
-    """Fills `out` with pictures and `sprites.tsv`: name (may be empty), file, words, about."""
+    """Fills `out` with pictures and `sprites.tsv`: name (may be empty), file, words, about. Raises P2GError."""
+    render = _renderer()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         names = ["@lobehub/fluent-emoji-3d", "emojibase-data", "@iconify-json/noto"]
         fluent, base, noto = (found[0] for found in npm(names, Path(scratch)))
         labels = json.loads((base / "en" / "data.json").read_text(encoding="utf-8"))
         taken = {row["emoji"] for row in read_table(PACK / "kinds.tsv")}
-        rows = [*_emoji(labels, taken, fluent / "assets", noto, out)]
+        rows = [*_emoji(labels, taken, fluent / "assets", noto, out, render)]
         try:
             rows += _clip_art(debian("openclipart-png", Path(scratch) / "openclipart"), out)
         except P2GError as error:
@@ -41,9 +43,9 @@ def more(out: Path) -> None:
         write_table(out / "sprites.tsv", rows)
 
 
-def _emoji(labels: list[Any], taken: set[str], fluent: Path, noto: Path, out: Path) -> Iterator[Row]:
-    import resvg_py
-
+def _emoji(
+    labels: list[Any], taken: set[str], fluent: Path, noto: Path, out: Path, render: Callable[[str], bytes]
+) -> Iterator[Row]:
     icons = json.loads((noto / "icons.json").read_text(encoding="utf-8"))
     chars = json.loads((noto / "chars.json").read_text(encoding="utf-8"))
     for entry in labels:
@@ -61,7 +63,7 @@ def _emoji(labels: list[Any], taken: set[str], fluent: Path, noto: Path, out: Pa
             box = f"0 0 {icon.get('width', icons['width'])} {icon.get('height', icons['height'])}"
             spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
             svg = f'<svg {spaces} viewBox="{box}">{icon["body"]}</svg>'
-            (out / f"noto-{code}.png").write_bytes(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIDE)))
+            (out / f"noto-{code}.png").write_bytes(render(svg))
             yield {"name": name, "file": f"noto-{code}.png", "words": "", "about": label}
 
 
@@ -87,9 +89,19 @@ def _clip_art(tree: Path, out: Path) -> Iterator[Row]:
             yield {"name": "", "file": f"clip-{kept - 1:04d}.png", "words": "", "about": " ".join(about.split())}
 
 
-if __name__ == "__main__":
+def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m policies.grounding.more", description="More pictures for grounding."
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to fill")
-    more(parser.parse_args().out)
+    out = parser.parse_args().out
+    try:
+        more(out)
+    except P2GError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

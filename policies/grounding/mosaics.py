@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 GROUND = 448  # pixels of a side of a stored background
 LEAST_VISIBLE = 0.8
 LEAST_SIDE = 14  # pixels
+NAMELESS = 0.12  # of what is drawn
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,8 @@ def grounds(count: int, seed: int, fetched: Path | None = None) -> np.ndarray:
 class Painter:
     """Draws canvases from a bank; `draw(number, side)` depends on seed, number and side alone."""
 
-    def __init__(self, bank: Bank, backdrops: np.ndarray, seed: int, nameless: float = 0.12) -> None:
-        self.bank, self.backdrops, self.seed, self.nameless = bank, backdrops, seed, nameless
+    def __init__(self, bank: Bank, backdrops: np.ndarray, seed: int) -> None:
+        self.bank, self.backdrops, self.seed = bank, backdrops, seed
         self.of_kind = bank.by_kind()
         self.without = [number for number, sprite in enumerate(bank.sprites) if sprite.kind < 0]
         self.often = np.array([kind.often for kind in bank.kinds], float)
@@ -72,7 +73,7 @@ class Painter:
         rng = np.random.default_rng((self.seed, number))
         pixels = self._ground(rng, side)
         covers: list[np.ndarray] = []
-        placed: list[tuple[int, int, str, int, int, np.ndarray, int]] = []
+        placed: list[tuple[int, int, str, int, int, int]] = []
         count = int(rng.integers(5, 22))
         largest = side * rng.uniform(0.16, 0.46)
         favourites = rng.choice(len(self.of_kind), 3, p=self.often)
@@ -90,10 +91,10 @@ class Painter:
             left, top, solid = spot
             _shade(rng, pixels, stamp, left, top)
             _blend(pixels, stamp, left, top)
-            placed.append((sprite, kind, colour, left, top, solid, int(solid.sum())))
+            placed.append((sprite, kind, colour, left, top, int(solid.sum())))
             covers.append(solid.copy())
         items = []
-        for (sprite, kind, colour, left, top, _, whole), seen in zip(placed, covers, strict=True):
+        for (sprite, kind, colour, left, top, whole), seen in zip(placed, covers, strict=True):
             down, across = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
             if not len(down) or seen.sum() < LEAST_VISIBLE * whole * 0.9:
                 continue
@@ -102,7 +103,7 @@ class Painter:
         return Canvas(_shot(rng, pixels), items)
 
     def _choose(self, rng: np.random.Generator, favourites: np.ndarray, other: int) -> tuple[int, int]:
-        if self.without and rng.random() < self.nameless:
+        if self.without and rng.random() < NAMELESS:
             return -1, self.without[int(rng.integers(len(self.without)))]
         kind = int(favourites[int(rng.integers(3))]) if rng.random() < 0.2 else other
         own = self.of_kind[kind]
@@ -156,7 +157,7 @@ class Painter:
         for _ in range(12):
             left, top = int(rng.integers(0, side - width)), int(rng.integers(0, side - height))
             new, fine = [], True
-            for number, (*_, x, y, _, whole) in enumerate(placed):
+            for number, (*_, x, y, whole) in enumerate(placed):
                 seen = covers[number]
                 x1, y1 = max(x, left), max(y, top)
                 x2, y2 = min(x + seen.shape[1], left + width), min(y + seen.shape[0], top + height)

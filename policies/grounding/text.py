@@ -27,27 +27,19 @@ START, END, STOP = 101, 102, 1012  # [CLS], [SEP] and "." where Grounding DINO l
 
 @dataclass(frozen=True)
 class Meanings:
-    """Vectors `[n, width]` of names, of usual length `sqrt(width)`; `basis` and `mean` reduce others the same way."""
+    """Vectors `[n, width]` of names, of usual length `sqrt(width)`."""
 
     names: list[str]
     vectors: np.ndarray
-    mean: np.ndarray
-    basis: np.ndarray
     colours: np.ndarray  # [colours, width]: the step of each of COLOURS
 
     def save(self, path: Path) -> None:
-        np.savez(
-            path,
-            names=np.array(self.names),
-            **{key: getattr(self, key) for key in ("vectors", "mean", "basis", "colours")},
-        )
+        np.savez(path, names=np.array(self.names), vectors=self.vectors, colours=self.colours)
 
     @classmethod
     def load(cls, path: Path) -> Meanings:
         with np.load(path) as data:
-            return cls(
-                [str(name) for name in data["names"]], *(data[key] for key in ("vectors", "mean", "basis", "colours"))
-            )
+            return cls([str(name) for name in data["names"]], data["vectors"], data["colours"])
 
 
 def meanings(names: Sequence[str], folder: Path, wordnet: WordNet, width: int, say: Callable[[str], None]) -> Meanings:
@@ -71,7 +63,7 @@ def meanings(names: Sequence[str], folder: Path, wordnet: WordNet, width: int, s
     hues = (embed(list(COLOURS), folder) - mean) @ basis.T
     hues -= hues.mean(0)
     hues *= COLOUR_STEP * np.sqrt(width) / np.linalg.norm(hues, axis=1, keepdims=True)
-    return Meanings(list(names), reduced * scale, mean, basis, hues)
+    return Meanings(list(names), reduced * scale, hues)
 
 
 def embed(texts: Sequence[str], folder: Path, batch: int = 128) -> np.ndarray:

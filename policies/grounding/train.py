@@ -1,8 +1,9 @@
 """Trains the nano Grounding DINO: `python -m policies.grounding.train --recipe cpu --out runs/grounding`.
 
-The same command goes on where a run was stopped; `--minutes` stops it in time. At the end, or with `--export` at any
-time, the folder `OUT/checkpoint` holds what `tools/ground.py` loads. What the recipe needs besides this repository is
-made before: `policies/grounding/more.py` (pictures), `prepare.py` (text encoder, looks).
+The same command goes on where a run was stopped; `--minutes` stops it in time. When it ends or stops in phase `full`,
+and with `--export` any time in that phase, the folder `OUT/checkpoint` holds what `tools/ground.py` loads; in phase
+`dense` nothing is exported, because the decoder has not learned anything yet. What the recipe needs besides this
+repository is made before: `policies/grounding/more.py` (pictures), `prepare.py` (text encoder, looks).
 """
 
 from __future__ import annotations
@@ -62,16 +63,24 @@ class Run:
         return Batches(self.painter, self.asker, phase.batch, phase.sides, first, last)
 
     def go(self, out: Path, seconds: float | None = None) -> bool:
-        """Trains from the last checkpoint in `out` on; True when the recipe's end was reached."""
+        """Trains from the last state in `out` on, then exports; True when the recipe's end was reached."""
         state = out / "state.pt"
         if state.is_file():
             self.trainer.load(state)
-        done = self.trainer.run(self.batches, out, lambda line: print(line, file=sys.stderr, flush=True), seconds)
+        done = self.trainer.run(self.batches, out, _say, seconds)
         self.export(out)
         return done
 
-    def export(self, out: Path) -> Path:
+    def export(self, out: Path) -> Path | None:
+        """The checkpoint folder; None in phase `dense`, whose decoder is still random: it would detect nothing."""
+        if self.trainer.phase == "dense":
+            _say(f"no checkpoint is exported at step {self.trainer.step} of phase dense: the decoder is untrained")
+            return None
         return export(self.trainer.model, self.tokenizer, out / "checkpoint")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -96,7 +105,10 @@ def main() -> None:
     run = Run(load_recipe(given.recipe), given.prepared, given.assets, given.more, device)
     if given.export:
         run.trainer.load(given.out / "state.pt")
-        print(run.export(given.out))
+        folder = run.export(given.out)
+        if folder is None:
+            sys.exit(1)
+        print(folder)
         return
     (given.out / "recipe.json").write_text(run.recipe.model_dump_json(indent=1) + "\n", encoding="utf-8")
     done = run.go(given.out, given.minutes * 60 if given.minutes else None)

@@ -90,7 +90,7 @@ def _starts(before_that: str, before: str, piece: str, after: str, after_that: s
     Numbers carry their space as a token of its own, and that token is where they start.
     """
     if not piece.strip():
-        return True
+        return bool(after.strip(MARKS))
     if not piece.strip(MARKS) or before == " " or _joined(before[-1:], piece, after[:1]):
         return False
     if piece[0].isspace():
@@ -141,8 +141,10 @@ def copy_answer(
     """The most likely allowed answer by beam search over `width` hypotheses.
 
     `first` are the logits `[V]` of the first answer token; `step(hypotheses)` gives the logits `[n, V]` after each of n
-    equally long token lists.
+    equally long token lists. Empty, with probability 0, where the source holds nothing but marks.
     """
+    if not source.starts:
+        return Copied("", [], 0.0)
     beams = [_Beam([], None, 0.0)]
     logits = first[None]
     for _ in range(MAX_TOKENS):

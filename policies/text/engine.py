@@ -158,7 +158,7 @@ class TextEngine:
             listed += [RegionLine(name) for name in found.missing]
         if found and found.said is not None:
             before = self._decide(found.experts, size, found.picture)
-            before += [*self.protocol.question(question), *self.protocol.call_turn(found.said)]
+            before += [*self.protocol.question(question, found.options), *self.protocol.call_turn(found.said)]
             context = self.protocol.focus_turn(rows, shown, listed)
             return [*before, *self._filled(context.ids, looks)], context
         if found and self.eyes:
@@ -182,13 +182,14 @@ class TextEngine:
         if looking:
             copied = self._copy(step, logits, context, []) if context.cells else None
             written = self._write(logits, cache)
-            if copied is None or written.probability > COPY_ODDS * copied.probability:
+            if copied is None or not copied.text or written.probability > COPY_ODDS * copied.probability:
                 return Reply(written.text, written.probability, seen=True)
         else:
             absent = list(self.protocol.encode(ABSENT))
             copied = self._copy(step, logits, context, [absent])
             if copied.tokens == absent and copied.probability < SURE:  # less likely than all that was read together
-                copied = self._copy(step, logits, context, [])
+                read = self._copy(step, logits, context, [])
+                copied = read if read.text else copied  # else nothing but marks was read
         self.cost.generated += len(copied.tokens)
         return Reply(copied.text, copied.probability, lines=copied.lines)
 
@@ -224,43 +225,37 @@ class TextEngine:
         return experts[int(torch.tensor(scores).argmax())][0]
 
     def _calls(self, name: str, experts: Experts, takes_args: set[str], before: list[Item], cache: DynamicCache) -> str:
-        """Lines of calls from `name` on, until the end is likelier than another line; `cache` holds `before`.
+        """Lines of calls from `name` on, one an expert, until the end is likelier than another line; `cache` holds
+        `before`.
 
         The turn stays kept, for the answer that continues it.
         """
         (newline,) = self.protocol.encode("\n")
         end, said = self.protocol.end_id, []
+        left = list(experts)
         for line in range(MAX_CALLS):
             start = list(self.protocol.encode(f"{name}:"))
             logits = self.cached.run(cache, start)
             said += start
             if name in takes_args:
-                written = self._write(logits, cache, (end, newline))
+                some = logits.index_fill(0, torch.tensor([end, newline], device=logits.device), -math.inf)
+                written = self._write(some, cache, (end, newline))
                 said += written.tokens
                 logits = written.logits
-            if line + 1 == MAX_CALLS or logits[newline] <= logits[end]:
+            left = [expert for expert in left if expert[0] != name]
+            if not left or line + 1 == MAX_CALLS or logits[newline] <= logits[end]:
                 break
             logits = self.cached.run(cache, [newline])
             said.append(newline)
-            name = self._name(logits, cache, experts)
+            name = self._name(logits, cache, left)
         self.cached.run(cache, [end])
         self.cached.keep(cache, *spread([*before, *said, end], self.model.config))
         return to_text(self.tokenizer, said, skip_special_tokens=True)
 
     def _write(self, logits: Tensor, cache: DynamicCache, stops: Sequence[int] = ()) -> Written:
         """Greedy text after the cache, to the end of the turn (or another of `stops`)."""
-        out: list[int] = []
-        score = 0.0
-        for _ in range(FREE_TOKENS):
-            if self._unwritten:
-                logits = logits.index_fill(0, torch.tensor(self._unwritten, device=logits.device), -math.inf)
-            log_probs = logits.float().log_softmax(-1)
-            token = int(log_probs.argmax())
-            score += float(log_probs[token])
-            if token in (stops or (self.protocol.end_id,)):
-                break
-            out.append(token)
-            logits = self.cached.run(cache, [token])
+        ends = stops or (self.protocol.end_id,)
+        out, score, logits = self.cached.write(logits, cache, ends, FREE_TOKENS, self._unwritten)
         self.cost.generated += len(out)
         text = to_text(self.tokenizer, out, skip_special_tokens=True).strip()
         return Written(text, math.exp(score), out, logits)

@@ -42,8 +42,8 @@ class Reply:
 class Found:
     """What experts found besides text: `regions` of `picture` to look at, and names of things `missing` in it.
 
-    With `said` (the calls as they were made of `experts`) the answer turn continues the decide turn ("append");
-    without, picture and regions are encoded anew by their own allocation ("paper").
+    With `said` (the calls as they were made of `experts`, `options` shown or not) the answer turn continues the decide
+    turn ("append"); without, picture and regions are encoded anew by their own allocation ("paper").
     """
 
     picture: Picture
@@ -51,6 +51,7 @@ class Found:
     missing: Sequence[str] = ()
     experts: Experts = ()
     said: str | None = None
+    options: Sequence[str] | None = None
 
 
 @dataclass

@@ -8,7 +8,6 @@ the pictures of even number, judges them on the odd ones against what the weight
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from policies.train.policy import calibrate, decided, said
 from policies.train.questions import TRACKS, Track
 from policies.train.recipe import ThresholdRule
 from policies.train.records import read_records
+from policies.train.weights import folder_hash
 from tools.errors import P2GError
 
 
@@ -45,14 +45,6 @@ def forced_rows(
     header = {"weights": folder_hash(weights), "experts": "tools" if tools else "simulated"}
     rows = run_forced(out, Player(engine, experts), wanted, header, say)
     return [row for row in rows if (row.track, row.index) in set(wanted)]
-
-
-def folder_hash(weights: Path) -> str:
-    """SHA-256 of the tensors in a weights folder."""
-    found = hashlib.sha256()
-    for file in sorted(weights.rglob("*.safetensors")):
-        found.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
-    return found.hexdigest()
 
 
 def unseen(home: Path, weights: Path, threshold: float, seeds: int) -> PluginCheck:

@@ -23,7 +23,9 @@ def train(
             "decision; reward: answers and cost; calibrate: fit the threshold of policy and reward again."
         ),
     ],
-    config: Annotated[str, typer.Option("--config", "-c", help="A recipe's .toml file; nano and tiny ship.")],
+    config: Annotated[
+        str, typer.Option("--config", "-c", help="A recipe's .toml file; cpu, nano, text and tiny ship.")
+    ],
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Change one value: key=value, as in instruct.steps=50; again for more."),

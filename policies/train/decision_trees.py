@@ -20,16 +20,17 @@ from policies.text.protocol import Protocol
 from policies.train.counterfactual import Forced
 from policies.train.questions import draw
 from policies.train.records import digest
+from policies.train.sources import HELD_OUT, kept_apart
 from tools.safety import neutralise
 
 CALLS = ("needed", "plug-in")
 ANSWERS = ("not needed", "blind")
-VERSION = 1
+VERSION = 2
 
 
 class Decisions:
     """`Source` of decision trees. `optics`: with a vision tower, the picture stands in the prefix. `neither` and
-    `plugins` as in `PolicyRecipe`."""
+    `plugins` as in `PolicyRecipe`. Items from `HELD_OUT` on are of pictures that are kept apart."""
 
     def __init__(
         self,
@@ -47,12 +48,18 @@ class Decisions:
         for row in rows:
             if row.label != "neither" or neither == "not needed":
                 self.pictures.setdefault((row.track, row.index), []).append(row)
-        self.names = sorted(self.pictures)
+        trained, held = kept_apart(list({(row.track, row.index) for row in rows}))
+        self.names, self.held = ([name for name in names if name in self.pictures] for names in (trained, held))
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def trees(self, index: int) -> list[Tree]:
-        epoch, place = divmod(index, len(self.names))
-        track, number = self.names[self._order(epoch)[place]]
+        if index < HELD_OUT:
+            epoch, place = divmod(index, len(self.names))
+            track, number = self.names[self._order(epoch)[place]]
+        elif self.held:
+            track, number = self.held[(index - HELD_OUT) % len(self.held)]
+        else:
+            return []
         rng = random.Random(f"decisions:{self.seed}:{index}")
         rows = self.pictures[track, number]
         experts = at_hand(rng)

@@ -27,7 +27,7 @@ class Devices:
     def __init__(self, recipe: StageRecipe) -> None:
         self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.shards = recipe.shard
+        self.shards = sharded(recipe)
         if self.world > 1:
             try:
                 from accelerate import Accelerator
@@ -36,7 +36,6 @@ class Devices:
             accelerator = Accelerator(cpu=self.device == "cpu")
             atexit.register(_leave)
             self.device, self.rank = str(accelerator.device), accelerator.process_index
-            self.shards |= os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
         elif recipe.shard:
             raise UsageError("shard = true needs several processes: start with accelerate launch or torchrun")
 
@@ -81,6 +80,12 @@ class Devices:
         found: list[Any] = [None] * self.world
         torch.distributed.all_gather_object(found, value)
         return found
+
+
+def sharded(recipe: StageRecipe) -> bool:
+    """Whether parameters are to be spread over processes: by the recipe, or by accelerate's configuration."""
+    fsdp = os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true"
+    return recipe.shard or (fsdp and int(os.environ.get("WORLD_SIZE", 1)) > 1)
 
 
 def _leave() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from policies.visuals import widths
+from policies.visuals import Block, widths
 
 if TYPE_CHECKING:
     from policies.train.learner import Learner
@@ -44,6 +44,12 @@ class Flops:
         blocks = batch.visuals.blocks
         through = zip(blocks, widths(self.config, blocks), strict=True)
         return total + self.picture * batch.pictures + sum(self.projected[b.via] * width for b, width in through)
+
+    def of_pictures(self, batch: Batch) -> float:
+        """The same without the language model: every picture through the tower and both projectors."""
+        both = [Block(0, "mlp"), Block(0, "resampler")]
+        each = sum(self.projected[b.via] * width for b, width in zip(both, widths(self.config, both), strict=True))
+        return batch.pictures * (self.picture + each)
 
 
 def _a_token(module: nn.Module) -> int:

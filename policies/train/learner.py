@@ -37,6 +37,7 @@ class Learner(nn.Module):
         self.model = model
         self.old = old
         self.rows = nn.Parameter(rows)
+        self.own_language = False  # the LM is not the plain base: it was trained in full before
         self._middle: Tensor | None = None
 
     @property
@@ -144,7 +145,8 @@ def make_learner(model: ModelRecipe, stage: StageRecipe, base: Path, init: Path 
     if ids != list(range(old, len(tokenizer))):
         raise UsageError(f"the special tokens are not the last of the tokenizer in {base}: take the plain one")
     attention = "sdpa" if device.startswith("cuda") else attention_module.register()
-    if init is not None and (init / LANGUAGE).is_dir():  # trained in full before
+    own = init is not None and (init / LANGUAGE).is_dir()  # trained in full before
+    if init is not None and own:
         language = _loaded(init / LANGUAGE, dtype, attention)
     else:
         language = _tiny(model.tiny, old, dtype, attention) if model.tiny else _loaded(base, dtype, attention)
@@ -162,6 +164,7 @@ def make_learner(model: ModelRecipe, stage: StageRecipe, base: Path, init: Path 
     mean = table[:old].float().mean(0)
     rows = mean + 0.02 * torch.randn(len(SPECIAL_TOKENS), len(mean), generator=torch.Generator().manual_seed(0))
     learner = Learner(whole, old, rows.to(dtype))
+    learner.own_language = own
     attach_lora(learner, stage, init)
     if init is not None:
         load_weights(learner, init)

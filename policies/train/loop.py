@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ import torch
 
 from policies.data.mixing import Cut
 from policies.data.tree import Source, Tree
+from policies.nano import WEIGHTS
 from policies.text.protocol import Protocol
 from policies.train import checkpoint, report, schedule, state
-from policies.train.devices import Devices, whole
+from policies.train.devices import Devices, sharded, whole
 from policies.train.feed import Feed
 from policies.train.flops import Flops, peak_flops
 from policies.train.learner import load_tokenizer, make_learner
@@ -35,12 +36,11 @@ from policies.train.pool import Pool
 from policies.train.recipe import STAGES, Recipe
 from policies.train.sources import HELD_OUT
 from policies.train.stages import Stage, Work, stage_class
-from policies.train.weights import save_weights
+from policies.train.weights import folder_hash, save_weights
 from tools.errors import TrainingError, UsageError
 
 NOTHING = 1000  # items in a row without a tree that fits, after which the run gives up
 SEEN = ("tokens", "padded tokens", "pictures", "operations")  # what speed is counted in
-WEIGHTS = Path(__file__).parent.parent / "weights"
 
 
 def train(
@@ -90,13 +90,17 @@ class Run:
             raise UsageError(f"{kind.name} never ends: give it steps or minutes")
         if not resume and checkpoint.load_state(self.folder):
             raise UsageError(f"{self.folder} has a run: go on with --resume, or name another out")
+        if sharded(settings) and not kind.shards:
+            raise UsageError(f"{kind.name} needs its weights whole on every device: leave shard (and FSDP) out")
         self.devices = devices = Devices(settings)
         self.say = say if devices.main else lambda line: None
         torch.manual_seed(recipe.seed)
         init = self._init()
+        self.init = folder_hash(init) if init else None  # a run goes on only from the same
         learner = make_learner(recipe.model, settings, base, init, devices.device)
+        self.stage.begin(learner, base, self.say)
         if devices.main:
-            self.stage.prepare(learner, base, self.say)
+            self.stage.prepare(learner)
         devices.sum([0.0])  # the others wait
         self.flops = Flops(learner)
         model = devices.wrap(learner, settings.precision)
@@ -203,13 +207,13 @@ class Run:
     def validate(self) -> None:
         """Mean loss and exact match by kind on held-out items; every process does the same."""
         pool = Pool(self.pool.length, self.settings.tokens, 1, 0)
-        for item in range(HELD_OUT, HELD_OUT + self.settings.validate_items):
-            pool.add(item, self.source.trees(item))
+        for item, trees in self.held_out:
+            pool.add(item, trees)
         work = self.work.aside()
         work.learner.eval()
         sums: dict[str, list[float]] = {}
-        while (trees := pool.take()) is not None:
-            for name, (total, count) in self.stage.measure(work, trees).items():
+        while (group := pool.take()) is not None:
+            for name, (total, count) in self.stage.measure(work, group).items():
                 pair = sums.setdefault(name, [0.0, 0.0])
                 pair[0], pair[1] = pair[0] + total, pair[1] + count
         work.learner.train()
@@ -219,6 +223,12 @@ class Run:
             shown = "  ".join(f"{name} {value:.3f}" for name, value in self.validation.items())
             self.say(f"step {self.step}  held out: {shown}")
         self.validated_at = time.perf_counter()
+
+    @cached_property
+    def held_out(self) -> list[tuple[int, list[Tree]]]:
+        """The items that are validated on, made once."""
+        items = range(HELD_OUT, HELD_OUT + self.settings.validate_items)
+        return [(item, self.source.trees(item)) for item in items]
 
     def checkpoint(self) -> None:
         """Everything that a later process needs to go on from here."""
@@ -291,7 +301,7 @@ class Run:
         )
 
     def _observe(self, batch: Batch) -> None:
-        counted = (batch.filled, batch.tokens, batch.pictures, self.flops.of(batch))
+        counted = (batch.filled, batch.tokens, batch.pictures, self.stage.operations(self.flops, batch))
         self.seen = [old + new for old, new in zip(self.seen, counted, strict=True)]
 
     def _log(self, share: float) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from policies.scoring import right
 from policies.text.engine import Found, Reply, TextEngine
+from policies.text.naming import missing
 from policies.train.expert_runs import Experts, Listed, split_call
 from policies.train.questions import Asked, draw
 from tools.base import Region
@@ -130,11 +131,8 @@ def engine_of(learner: Learner, tokenizer: PreTrainedTokenizerBase) -> Iterator[
 
 def _missing(lines: list[str], found: list[list[Region]]) -> list[str]:
     """Things asked for of which nothing was found."""
-    names = []
-    for line, regions in zip(lines, found, strict=True):
-        wanted = [part.strip() for part in split_call(line)[1].split(";") if part.strip()]
-        names += [name for name in wanted if all(region.label != name for region in regions)]
-    return names
+    asked = ([part.strip() for part in split_call(line)[1].split(";")] for line in lines)
+    return [neutralise(name) for name in missing(zip(asked, found, strict=True))]
 
 
 def _options(item: Asked) -> list[str] | None:

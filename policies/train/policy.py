@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +18,9 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import nn
 
+from policies.base_lm import base_lm_path
 from policies.data.tree import Source, Tree
-from policies.data.visual_scene import HELD_OUT, Optics
+from policies.data.visual_scene import HELD_OUT
 from policies.train.calibration import Decided, Fit, fit, write_policy
 from policies.train.counterfactual import ROWS, Forced, run_forced, summary
 from policies.train.decision_trees import CALLS, Decisions
@@ -28,7 +30,8 @@ from policies.train.player import Player, engine_of
 from policies.train.questions import TRACKS, Track
 from policies.train.recipe import LabelRecipe, PolicyRecipe, Recipe, ThresholdRule
 from policies.train.records import digest, read_records
-from policies.train.stages import Loss, Stage, Work
+from policies.train.sources import optics
+from policies.train.stages import Loss, Stage, Work, judged
 from tools.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,17 +49,15 @@ class PolicyStage(Stage):
     after = "instruct"
     recipe: PolicyRecipe
 
-    def prepare(self, learner: Learner, base: Path, say: Say) -> None:
+    def prepare(self, learner: Learner) -> None:
         """Labels, as far as they are not there."""
-        self.base, self.say = base, say
-        say(f"labels: {summary(make_labels(self.whole, learner, base, say))}")
+        self.say(f"labels: {summary(make_labels(self.whole, learner, self.base, self.say))}")
 
     def source(self, protocol: Protocol) -> Source:
         if self.recipe.sources:
             raise UsageError("policy trains on its own labels: leave sources out, or put them into instruct")
-        settings = self.recipe
-        optics = optics_of(self.whole)
-        return Decisions(protocol, labels_of(self.whole), self.whole.seed, settings.neither, settings.plugins, optics)
+        settings, rows, seen = self.recipe, labels_of(self.whole), optics(self.whole.model)
+        return Decisions(protocol, rows, self.whole.seed, settings.neither, settings.plugins, seen)
 
     @cached_property
     def weights(self) -> dict[str, float]:
@@ -75,7 +76,8 @@ class PolicyStage(Stage):
     @torch.no_grad()
     def measure(self, work: Work, trees: Sequence[Tree]) -> dict[str, tuple[float, float]]:
         batch = work.batch(trees)
-        return super().measure(work, trees) | call_rates(batch, work.model(batch).float(), work.learner)
+        logits = work.model(batch).float()
+        return judged(batch, logits) | call_rates(batch, logits, work.learner)
 
     def finish(self, work: Work, folder: Path) -> dict[str, float]:
         """Temperature and threshold, into `policy.json` of `folder`."""
@@ -83,9 +85,13 @@ class PolicyStage(Stage):
 
 
 def make_labels(recipe: Recipe, learner: Learner, base: Path, say: Say) -> list[Forced]:
-    """Forced runs on the training pictures, kept with the policy stage."""
+    """Forced runs on the training pictures, kept with the policy stage. Raises `UsageError` for held-out ones."""
     labels = recipe.policy.labels
     pictures = range(labels.first, labels.first + labels.pictures)
+    if pictures.stop > HELD_OUT:
+        raise UsageError(
+            f"policy.labels: pictures from {HELD_OUT} on are held out, got {pictures[0]} to {pictures[-1]}: lower first"
+        )
     return label(learner, base, recipe.folder("policy") / LABELS, labels, pictures, say)
 
 
@@ -100,7 +106,8 @@ def fit_decisions(recipe: Recipe, work: Work, base: Path, folder: Path, say: Say
     Where that cannot be fitted it says why, and the weights keep the threshold they have.
     """
     if any(hasattr(parameter, "device_mesh") for parameter in work.learner.parameters()):
-        say("weights that are spread over devices are calibrated afterwards: p2g train calibrate")
+        how = calibrate_command(recipe, base, folder)
+        say(f"weights that are spread over devices keep their threshold and temperature; {how}")
         return {}
     labels = recipe.policy.labels
     pictures = range(HELD_OUT, HELD_OUT + labels.held_out)
@@ -114,6 +121,18 @@ def fit_decisions(recipe: Recipe, work: Work, base: Path, folder: Path, say: Say
     return figures(found)
 
 
+def calibrate_command(recipe: Recipe, base: Path, folder: Path) -> str:
+    """What to run, in one process, for weights in `folder` that could not be calibrated while they were spread."""
+    home = base.parent.parent
+    if base_lm_path(home) != base:
+        return f"only weights on the base from the cache are calibrated afterwards, these are on {base}"
+    labels, rule = recipe.policy.labels, recipe.policy.threshold
+    options = ["--weights", str(folder), "--home", str(home), "--out", str(folder / JUDGED)]
+    options += ["--tracks", *labels.tracks, "--pictures", str(labels.held_out), "--experts", labels.experts]
+    options += ["--rule", rule.kind, "--price", str(rule.price), "--write"]
+    return f"fit them by: {shlex.join(['python', '-m', 'policies.train.calibrate', *options])}"
+
+
 def label(learner: Learner, base: Path, folder: Path, recipe: LabelRecipe, indices: range, say: Say) -> list[Forced]:
     """Forced runs of `learner` on the pictures `indices` of every track; those in `folder` are not made again."""
     from policies.train.learner import load_tokenizer
@@ -121,8 +140,6 @@ def label(learner: Learner, base: Path, folder: Path, recipe: LabelRecipe, indic
     for track in recipe.tracks:
         if track not in TRACKS:
             raise UsageError(f"labels.tracks: there is no {track!r}; tracks: {', '.join(TRACKS)}")
-    if indices.start < HELD_OUT < indices.stop:
-        raise UsageError(f"labels: pictures from {HELD_OUT} on are held out, got {indices.start} to {indices.stop - 1}")
     experts: Experts = SimulatedExperts() if recipe.experts == "simulated" else ToolExperts(ground=True)
     header = {
         "weights": identity(learner),
@@ -135,15 +152,6 @@ def label(learner: Learner, base: Path, folder: Path, recipe: LabelRecipe, indic
         rows = run_forced(folder, Player(engine, experts), wanted, header, say, recipe.per_picture)
     names = set(wanted)
     return [row for row in rows if (row.track, row.index) in names]
-
-
-def optics_of(recipe: Recipe) -> Optics | None:
-    """How the recipe's model is shown pictures; None where it has no tower."""
-    if recipe.model.tower is not None:
-        from transformers import AutoConfig
-
-        return Optics(side=int(AutoConfig.from_pretrained(recipe.model.tower).image_size))
-    return Optics(side=int(recipe.model.vision["image_size"])) if recipe.model.vision else None
 
 
 def token_weights(batch: Batch, kinds: dict[str, float], expert_weight: float) -> torch.Tensor:

@@ -150,7 +150,7 @@ class RewardRecipe(StageRecipe):
     decisions a question, ratios clipped at `clip_ratio`, `kl` times the divergence from the weights it began with.
 
     `rollouts`: `live` plays every sampled decision with the model as it is, `labels` takes what the forced runs of
-    `policy` gave. `reuse` is how many updates a group of samples serves. It stops when, over `window` questions of each
+    `policy` gave. `reuse` is how many passes a group of samples serves. It stops when, over `window` questions of each
     kind, the call rates on needed and on not needed questions are both below `band[0]` or both above `band[1]`."""
 
     price: float = Field(default=0.05, ge=0)
@@ -190,7 +190,7 @@ class Recipe(Strict):
 
 
 def load_recipe(path: str | Path, changes: Sequence[str] = ()) -> Recipe:
-    """The recipe in TOML file `path` (or one that ships, by name: "nano", "tiny") with `changes` "key=value" on top.
+    """The recipe in TOML file `path` (or one of `recipes/`, by name: "nano") with `changes` "key=value" on top.
 
     Raises `UsageError` with one line that names the file and the key.
     """

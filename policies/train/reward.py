@@ -29,7 +29,7 @@ from policies.train.recipe import Recipe, RewardRecipe
 from policies.train.rollouts import Trial, Trials, play_labels, play_live
 from policies.train.stages import Loss, Stage, Work
 from policies.train.weights import save_weights
-from tools.errors import TrainingError
+from tools.errors import TrainingError, UsageError
 
 if TYPE_CHECKING:
     from policies.text.protocol import Protocol
@@ -51,25 +51,35 @@ class Group:
 
 class RewardStage(Stage):
     """GRPO on the decision. `reuse` 1 is on-policy, with nothing to clip; with more, each group serves that many
-    updates against the log-probabilities it was drawn with (a resumed run begins with fresh groups)."""
+    passes (updates, with `accumulate` 1) against the log-probabilities it was drawn with (a resumed run begins with
+    fresh groups)."""
 
     name = "reward"
     after = "policy"
+    shards = False  # it computes with the weights that it began with, too
     recipe: RewardRecipe
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(recipe)
+        if self.recipe.branch_tokens is not None:
+            raise UsageError(
+                "reward compares the branches of a question and cannot cut them: set branch_tokens under other stages, "
+                "not under reward or defaults"
+            )
         self.guard = Guard(self.recipe.band, self.recipe.window)
         self.kept: deque[Group] = deque(maxlen=self.recipe.reuse - 1)
         self.recent: deque[float] = deque(maxlen=self.recipe.window)
         self.best = (float("-inf"), 0)
 
-    def prepare(self, learner: Learner, base: Path, say: Callable[[str], None]) -> None:
-        """Labels, unless `policy` left some, and a copy of the weights that the policy must stay near."""
-        self.base, self.say = base, say
-        if not (self.whole.folder("policy") / LABELS / ROWS).is_file():
-            make_labels(self.whole, learner, base, say)
+    def begin(self, learner: Learner, base: Path, say: Callable[[str], None]) -> None:
+        """Keeps a copy of the weights that the policy must stay near."""
+        super().begin(learner, base, say)
         self.start = {name: p.detach().clone() for name, p in learner.named_parameters() if p.requires_grad}
+
+    def prepare(self, learner: Learner) -> None:
+        """Labels, unless `policy` left some."""
+        if not (self.whole.folder("policy") / LABELS / ROWS).is_file():
+            make_labels(self.whole, learner, self.base, self.say)
 
     def source(self, protocol: Protocol) -> Source:
         return Trials(protocol, labels_of(self.whole), self.whole)

@@ -20,17 +20,17 @@ from policies.text.protocol import Protocol
 from policies.train.counterfactual import Forced
 from policies.train.expert_runs import Listed, SimulatedExperts, split_call
 from policies.train.player import Outcome, Player, engine_of
-from policies.train.policy import optics_of
 from policies.train.questions import Asked, Track, asked, draw
 from policies.train.recipe import Recipe
 from policies.train.records import digest
+from policies.train.sources import HELD_OUT, kept_apart, optics
 from tools.safety import neutralise
 
 if TYPE_CHECKING:
     from policies.train.learner import Learner
 
 QUESTIONS = 4  # of one picture in one tree
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -61,19 +61,23 @@ class TrialTree(Tree):
 
 
 class Trials:
-    """`Source` of trial trees: a picture's questions, in turns, under experts with drawn names."""
+    """`Source` of trial trees: a picture's questions, in turns, under experts with drawn names. Items from `HELD_OUT`
+    on are of pictures that are kept apart, the same that `Decisions` keeps apart."""
 
     def __init__(self, protocol: Protocol, rows: Sequence[Forced], recipe: Recipe) -> None:
         self.protocol, self.seed, self.rows = protocol, recipe.seed, list(rows)
-        self.optics = optics_of(recipe)
+        self.optics = optics(recipe.model)
         self.pictures: dict[tuple[str, int], list[Forced]] = {}
         for row in rows:
             self.pictures.setdefault((row.track, row.index), []).append(row)
-        self.names = sorted(self.pictures)
+        self.names, self.held = kept_apart(list(self.pictures))
 
     def trees(self, index: int) -> list[Tree]:
         rng = random.Random(f"trials:{self.seed}:{index}")
-        track, number = rng.choice(self.names)
+        names = self.names if index < HELD_OUT else self.held
+        if not names:
+            return []
+        track, number = rng.choice(names)
         rows = self.pictures[track, number]
         experts = at_hand(rng, read=0.95, find=0.95)
         rng.shuffle(experts.listed)

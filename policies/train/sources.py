@@ -1,12 +1,14 @@
 """Sources by the name a recipe gives them; several are drawn by their shares. New data is one function here.
 
 A source of pictures draws them as the model of the recipe takes them. Items from `HELD_OUT` on are for validation:
-endless sources have other pictures there, files of conversations keep their last items apart for it.
+endless sources have other pictures there, files of conversations keep their last items apart for it, and the stages
+that train on labels keep pictures apart (`kept_apart`).
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from policies.data.visual_scene import Optics
 
 HELD_OUT = 10_000_000  # sources of scenes allow no seed from 50 million on
-KEPT_APART = 0.02  # of a file of conversations
+KEPT_APART = 0.02  # of a file of conversations, of the pictures with labels
 SEED_STEP = 1_000_000  # pages between the first ones of two seeds
+
+Picture = tuple[str, int]
 
 
 class Apart:
@@ -41,6 +45,14 @@ class Apart:
 
     def digest(self) -> str:
         return self.trained.digest()
+
+
+def kept_apart(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
+    """Pictures (track and number) in two lists: to train on, and for items from `HELD_OUT` on; by a hash of the name,
+    so that stages with the same labels keep the same ones apart. Nothing is kept apart of a single one."""
+    names = sorted(pictures, key=lambda name: hashlib.sha256(repr(name).encode()).digest())
+    held = max(1, int(len(names) * KEPT_APART)) if len(names) > 1 else 0
+    return sorted(names[held:]), sorted(names[:held])
 
 
 def make_source(recipes: Sequence[SourceRecipe], protocol: Protocol, recipe: Recipe) -> Source:

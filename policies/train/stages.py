@@ -22,6 +22,7 @@ from tools.errors import UsageError
 
 if TYPE_CHECKING:
     from policies.text.protocol import Protocol
+    from policies.train.flops import Flops
     from policies.train.learner import Learner
 
 
@@ -37,11 +38,12 @@ class Loss:
 
 @dataclass
 class Work:
-    """What a stage may use: `model(batch)` gives logits `[N, V]` for `batch.targets` (call it, and only it, for what
-    learns: it is the wrapped model on several devices); `learner` is the same module bare, for rollouts without
-    gradients; `step` counts updates from 0; `generator` is saved with the run, draw from nothing else."""
+    """What a stage may use: `model(batch)` gives logits `[N, V]` for `batch.targets`, `model(batch, words)` what
+    `Learner.likeness` does (call it, and only it, for what learns: it is the wrapped model on several devices);
+    `learner` is the same module bare, for rollouts without gradients; `step` counts updates from 0; `generator` is
+    saved with the run, draw from nothing else."""
 
-    model: Callable[[Batch], Tensor]
+    model: Callable[..., Tensor]
     learner: Learner
     packer: Packer
     device: str
@@ -66,20 +68,31 @@ class Stage:
 
     name: ClassVar[str] = ""
     after: ClassVar[str | None] = None  # the stage whose weights it starts from when the recipe has no `init`
+    shards: ClassVar[bool] = True  # whether its weights may be spread over devices
+    base: Path
+    say: Callable[[str], None]
 
     def __init__(self, recipe: Recipe) -> None:
         self.whole = recipe
         self.recipe: StageRecipe = recipe.stage(self.name)
 
-    def prepare(self, learner: Learner, base: Path, say: Callable[[str], None]) -> None:
-        """Called once in the first process, before any source is made, with the weights that the stage starts from:
-        what the source needs and only the model can make (labels) is written here, and not again after a resume."""
+    def begin(self, learner: Learner, base: Path, say: Callable[[str], None]) -> None:
+        """Called first, in every process, with the weights that the stage starts from: what the stage remembers."""
+        self.base, self.say = base, say
+
+    def prepare(self, learner: Learner) -> None:
+        """Called after `begin`, in the first process alone, before any source is made: what the source needs and only
+        the model can make (labels) is written here. Called after a resume too: what is there already is kept."""
 
     def source(self, protocol: Protocol) -> Source:
         """Made once in every worker process, from the recipe alone."""
         from policies.train.sources import make_source
 
         return make_source(self.recipe.sources, protocol, self.whole)
+
+    def operations(self, flops: Flops, batch: Batch) -> float:
+        """What `loss` computes for `batch`, forward and backward, for the figures of speed."""
+        return flops.of(batch)
 
     def loss(self, work: Work, trees: Sequence[Tree]) -> Loss:
         batch = work.batch(trees)
@@ -91,13 +104,7 @@ class Stage:
     def measure(self, work: Work, trees: Sequence[Tree]) -> dict[str, tuple[float, float]]:
         """Held-out figures as (sum, count): `loss`, and `exact KIND`: the whole target is the greedy choice."""
         batch = work.batch(trees)
-        logits, targets = work.model(batch).float(), batch.targets
-        found = {"loss": (float(nn.functional.cross_entropy(logits, targets, reduction="sum")), float(len(targets)))}
-        wrong = set(batch.owners[logits.argmax(-1) != targets].tolist())
-        for number, kind in enumerate(batch.kinds):
-            right, count = found.get(f"exact {kind}", (0.0, 0.0))
-            found[f"exact {kind}"] = (right + (number not in wrong), count + 1)
-        return found
+        return judged(batch, work.model(batch).float())
 
     def state(self) -> dict[str, Any]:
         """JSON values that the stage needs to go on after a checkpoint."""
@@ -110,6 +117,17 @@ class Stage:
         """Called once after the last update, on the first device alone, when the weights stand in `folder`: what is
         fitted afterwards (the temperature of `p_call`) is written there; figures it returns go into training.json."""
         return {}
+
+
+def judged(batch: Batch, logits: Tensor) -> dict[str, tuple[float, float]]:
+    """`loss` and `exact KIND` of `logits` `[N, V]` as (sum, count)."""
+    targets = batch.targets
+    found = {"loss": (float(nn.functional.cross_entropy(logits, targets, reduction="sum")), float(len(targets)))}
+    wrong = set(batch.owners[logits.argmax(-1) != targets].tolist())
+    for number, kind in enumerate(batch.kinds):
+        right, count = found.get(f"exact {kind}", (0.0, 0.0))
+        found[f"exact {kind}"] = (right + (number not in wrong), count + 1)
+    return found
 
 
 class Align(Stage):

@@ -34,6 +34,7 @@ def of_run(run: Run, ranks: list[dict[str, Any]]) -> dict[str, Any]:
         "totals": run.totals,
         "validation": run.validation,
         "digest": run.digest,
+        "init": run.init,
         "recipe": run.recipe.model_dump(mode="json"),
         "ranks": ranks,
     }
@@ -70,6 +71,8 @@ def _check(run: Run, state: dict[str, Any]) -> None:
     pairs |= {key: (old[key], new[key]) for key in ("seed", "model")}
     pairs["processes"] = (len(state["ranks"]), run.devices.world)
     pairs["data"] = (state["digest"], run.digest)
+    if "init" in state:  # by content: a folder may have moved
+        pairs["initial weights (SHA-256)"] = (state["init"], run.init)
     for key, (before, now) in pairs.items():
         if before != now:
             raise UsageError(

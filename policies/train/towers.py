@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from policies.nano import WEIGHTS
 from policies.shards import read_shards
 from tools.errors import UsageError
 
-WEIGHTS = Path(__file__).parents[1] / "weights"
 BACKBONE = "model.backbone.conv_encoder.model."
 
 

@@ -1,17 +1,19 @@
 """The folder that a stage leaves and that `policies/nano.py` loads: safetensors in bf16, no file over 15 MB.
 
 `adapter_model` (LoRA) with its configuration, `token_rows`, `policy.json`; with a tower also `vision`, `projectors` and
-`p2g_config.json` (the region pathway and the tower's configuration). A fully trained LM stands in `language/`.
+`p2g_config.json` (the region pathway and the tower's configuration). A fully trained LM stands in `language/`, also
+when a later stage adds an adapter to it or leaves it as it is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -36,12 +38,20 @@ def attach_lora(learner: Learner, stage: StageRecipe, init: Path | None) -> None
     if init is not None and (init / "adapter_config.json").is_file():
         lm = PeftModel.from_pretrained(lm, init, is_trainable=True, autocast_adapter_dtype=False)
         if stage.language == "full":
-            lm = lm.merge_and_unload()
+            lm, learner.own_language = lm.merge_and_unload(), True
     elif stage.language == "lora" and stage.rates.language > 0:
         rank, alpha = stage.lora_rank, stage.lora_alpha
         config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=TARGETS, task_type="CAUSAL_LM")
         lm = get_peft_model(lm, config, autocast_adapter_dtype=False)
     learner.model.language_model = lm
+
+
+def folder_hash(folder: Path) -> str:
+    """SHA-256 of the tensors in a folder of weights; a stage's checkpoint is none of them."""
+    found = hashlib.sha256()
+    for file in sorted([*folder.glob("*.safetensors"), *(folder / LANGUAGE).glob("*.safetensors")]):
+        found.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()
 
 
 def load_weights(learner: Learner, folder: Path) -> None:
@@ -95,7 +105,8 @@ def save_weights(
     `whole` gathers a tensor that is spread over devices; every process calls this, one has `write`.
     """
     lora = hasattr(learner.model.language_model, "peft_config")
-    all_of_it = not lora and any(p.requires_grad for p in learner.model.language_model.parameters())
+    learns = not lora and any(p.requires_grad for p in learner.model.language_model.parameters())
+    all_of_it = learns or learner.own_language
     state = {
         name: whole(tensor).to("cpu", torch.bfloat16 if tensor.is_floating_point() else tensor.dtype)
         for name, tensor in learner.state_dict().items()
@@ -125,7 +136,7 @@ def save_weights(
 def _write(learner: Learner, state: dict[str, Tensor], folder: Path) -> None:
     from peft import get_peft_model_state_dict
 
-    model, lm = learner.model, learner.model.language_model
+    model, lm = learner.model, cast(Any, learner.model.language_model)
     write_shards({"rows": state["rows"]}, folder, "token_rows")
     start = "model.language_model."
     language = {name.removeprefix(start): tensor for name, tensor in state.items() if name.startswith(start)}
@@ -135,8 +146,10 @@ def _write(learner: Learner, state: dict[str, Tensor], folder: Path) -> None:
         write_shards(adapter, folder, "adapter_model", limit=None)  # peft reads one file
         settings = config.to_dict() | {"base_model_name_or_path": NAME, "inference_mode": True}
         (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2, sort_keys=True, default=sorted))
-    elif language:
-        _write_language(lm, language, learner.old, folder / LANGUAGE)
+        lm = lm.get_base_model()
+    own = {_plain(name): tensor for name, tensor in language.items() if "lora_" not in name}
+    if own:
+        _write_language(lm, own, learner.old, folder / LANGUAGE)
     if model.vision_tower is not None:
         tower = "model.vision_tower."
         write_shards({k.removeprefix(tower): v for k, v in state.items() if k.startswith(tower)}, folder, "vision")
@@ -146,6 +159,11 @@ def _write(learner: Learner, state: dict[str, Tensor], folder: Path) -> None:
         )
         settings = {k: v for k, v in model.config.to_dict().items() if k not in ("text_config", "transformers_version")}
         (folder / "p2g_config.json").write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
+
+
+def _plain(name: str) -> str:
+    """The name of an LM's parameter without what peft adds to it."""
+    return name.removeprefix("base_model.model.").replace(".base_layer.", ".")
 
 
 def _write_language(lm: Any, tensors: dict[str, Tensor], old: int, folder: Path) -> None:

@@ -10,12 +10,17 @@ through both projectors.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from policies.data.tree import Tree
+from policies.train.packing import Batch
 from policies.train.stages import Loss, Stage, Work
+
+if TYPE_CHECKING:
+    from policies.train.flops import Flops
 
 SHARPNESS = 30.0  # of the softmax over cosines; three words of one picture are at most 0.58 each
 LENGTH_WEIGHT = 0.1
@@ -26,6 +31,9 @@ class Words(Stage):
     """Sources are of kind `words`: one picture and one branch a tree."""
 
     name = "words"
+
+    def operations(self, flops: Flops, batch: Batch) -> float:
+        return flops.of_pictures(batch)
 
     def loss(self, work: Work, trees: Sequence[Tree]) -> Loss:
         total, parts, _, _ = self._compared(work, trees)
@@ -38,7 +46,7 @@ class Words(Stage):
         found = {"loss": (float(total), float(len(trees)))}
         for tree, near in zip(trees, cosines[0], strict=True):
             branch = tree.branches[0]
-            first = words[near.topk(len(branch.target)).indices].tolist()
+            first = words[near.topk(len(branch.target)).indices.cpu()].tolist()
             right, count = found.get(f"exact {branch.kind}", (0.0, 0.0))
             found[f"exact {branch.kind}"] = (right + (set(first) == set(branch.target)), count + 1)
         return found

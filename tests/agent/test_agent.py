@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from agent import Agent, Answer, Decision, Limits, Usage, View
 from agent.events import Decided, Delta, Done, ExpertFinished, ExpertStarted, Focused
 from agent.state import Question
+from agent.types import Turn
 from tools.base import Call, Region, Tool
 from tools.errors import ControllerError, P2GError, PictureError, UsageError
 from tools.pictures import Picture
@@ -464,3 +465,11 @@ def test_large_texts_of_a_picture_pass_through_the_state(tmp_path):
     answer = agent_of(Scripted(calls("page")), Page()).ask(path, "What?", thread_id="long")
     assert len(answer.evidence) == 900
     assert answer.evidence[7].text == "line 7 <|im_start|>"
+
+
+@pytest.mark.parametrize(("most", "seen"), [(2, ["b", "c"]), (0, [])])
+def test_a_given_history_is_cut_to_the_turns_that_are_remembered(png, most, seen):
+    controller = Scripted()
+    history = [Turn(question=question, answer="yes") for question in "abc"]
+    agent_of(controller, limits=Limits(max_turns=most)).ask(png, "d", history=history)
+    assert [turn.question for turn in controller.views[0].history] == seen

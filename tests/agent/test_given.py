@@ -140,3 +140,35 @@ def test_a_part_covers_whole_pixels_and_corners_may_be_swapped(png):
     part = Part(Picture.open(png), (70.4, 44.5, 59.6, 39.2))
     assert part.box == (59, 39, 71, 45)
     assert part.picture.size == (12, 6)
+
+
+def test_a_part_is_no_new_picture_in_a_conversation_and_its_results_are_its_own(agent, png):
+    agent.ask(png, "What shines?", thread_id="t")
+    runs = Bright.runs
+    assert agent.ask(png, "And here?", thread_id="t", box=(0, 0, 50, 80)).text == "nothing"
+    assert Bright.runs == runs + 1, "what is known of the whole picture is not known of the part"
+    assert [turn.question for turn in agent.controller.views[-1].history] == ["What shines?"]
+    assert agent.conversation("t").sha256 == Picture.open(png).sha256
+    answer = agent.ask(png, "And in all?", thread_id="t")
+    assert answer.text == "lamp"
+    assert [cost.cached for cost in answer.ledger.experts] == [True]
+    assert [turn.question for turn in agent.controller.views[-1].history] == ["What shines?", "And here?"]
+
+
+def test_another_picture_empties_a_conversation_also_by_its_part(agent, png, tmp_path):
+    agent.ask(png, "What shines?", thread_id="t", box=(50, 30, 90, 60))
+    Image.new("RGB", (100, 80), "white").save(tmp_path / "day.png")
+    agent.ask(tmp_path / "day.png", "And here?", thread_id="t", box=(50, 30, 90, 60))
+    assert agent.controller.views[-1].history == []
+
+
+def test_an_unfinished_question_about_a_part_is_resumed_on_that_part(png, tmp_path):
+    controller = Looks()
+    agent = Agent(controller, Runner([Bright()]))
+    answer = controller.answer
+    controller.answer = None  # as if it had died there
+    with pytest.raises(TypeError):
+        agent.ask(png, "What shines?", thread_id="t", box=(50, 30, 90, 60))
+    controller.answer = answer
+    assert agent.conversation("t").sha256 == Picture.open(png).sha256
+    assert list(agent.resume("t"))[-1].answer.evidence[0].box == (60, 40, 70, 44)

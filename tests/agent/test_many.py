@@ -250,3 +250,15 @@ def test_nothing_is_loaded_when_nothing_is_left(place, p2g, monkeypatch):
     (place / "questions.answers.jsonl").unlink()
     assert p2g("ask-many", source)[0] == 0
     assert (place / "questions.answers.jsonl").read_bytes() == before
+
+
+def test_answers_never_take_the_place_of_the_questions(place, p2g):
+    source = many(place, 2)
+    before = source.read_bytes()
+    (place / "same.jsonl").symlink_to(source)
+    for out in (source, place / "same.jsonl"):
+        code, _, err = p2g("ask-many", source, "--out", out)
+        assert code == 2
+        assert "holds the questions" in err
+    assert source.read_bytes() == before
+    assert "must end in .jsonl" in p2g("ask-many", source, "--out", place / "answers.csv")[2]

@@ -238,6 +238,21 @@ def test_where_a_question_leaves_open_what_to_find_the_options_name_it(
     assert given == asked
 
 
+@pytest.mark.parametrize(("first", "offered"), [("ground: object", True), ("ground: car", False)])
+def test_in_append_context_a_call_follows_the_question_that_it_was_made_for(
+    home, clip_weights, picture, monkeypatch, first, offered
+):
+    agent, engine = agent_of(home, clip_weights, Ground(), context="append")
+    engine.call = lambda experts, size, question, options, *rest: "ground: car" if options else first
+    prompts = []
+    ask = engine._ask
+    monkeypatch.setattr(engine, "_ask", lambda prefix, prompt: prompts.append([*prefix]) or ask(prefix, prompt))
+    decision = agent.ask(picture, QUESTION, ["red", "blue"], mode="always").decision
+    assert (decision.said, decision.offered) == ("ground: car", offered)
+    text = engine.tokenizer.decode([item for item in prompts[-1] if isinstance(item, int)])
+    assert ("Options: red; blue" in text.partition("<|call|>")[0]) == offered
+
+
 def test_when_every_expert_fails_the_model_still_looks(home, clip_weights, picture):
     agent, engine = agent_of(home, clip_weights, Broken(), said="read:")
     answer = agent.ask(picture, QUESTION, ["red", "blue"], mode="always")
@@ -275,6 +290,8 @@ def test_settings_come_from_the_profile_and_are_checked_against_the_weights(home
     with pytest.raises(UsageError, match="allocation"):
         NativeController(blind, home=home, allocation="mlp")
     assert NativeController(blind, home=home, context="append").setup()[0].eyes is None
+    with pytest.raises(UsageError, match="region_pathway must be 'crop' or"):
+        NativeController(clip_weights, home=home, region_pathway="pool").setup()
     with pytest.raises(UsageError, match="there is no device cuda:97"):
         NativeController(clip_weights, home=home, device="cuda:97").setup()
     with pytest.raises(UsageError, match="is no device"):
@@ -337,3 +354,8 @@ def test_missing_are_the_names_on_no_region_of_the_call_that_asked_for_them(pict
         picture=Picture.open(picture), question="?", rounds=[Round(decision=Decision(), results=[found, failed])]
     )
     assert missing_names(view) == ["dog", "cat"]
+    result = CallResult(
+        call=Call(expert="ground", args={"objects": ["car"]}), regions=[Region(box=(0, 0, 1, 1), label="scarf")]
+    )
+    view.rounds.append(Round(decision=Decision(), results=[result]))
+    assert missing_names(view) == ["dog", "cat", "car"]

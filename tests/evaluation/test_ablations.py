@@ -1,5 +1,6 @@
 """Ablations: every variant is the same questions with one change, and what cannot be done is a row that says why."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from agent.profiles import load_profile
 from evaluation.ablations import BASE, VARIANTS, ablate, chosen_from, merged
 from evaluation.benchmarks.format import read_questions
 from evaluation.journal import read_rows, read_run
+from policies.nano import WEIGHTS
 from tests.evaluation.bench_fakes import BENCHMARK, make_folder
 from tools.errors import UsageError
 
@@ -27,13 +29,24 @@ def test_the_base_is_always_among_the_variants_and_unknown_names_are_told():
         chosen_from(["nonsense"])
 
 
-def test_a_variant_is_a_run_that_goes_on_and_one_that_cannot_be_says_why(tmp_path):
+@pytest.fixture
+def blind(tmp_path):
+    """Profile nano without its vision tower."""
+    folder = tmp_path / "blind"
+    folder.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors", "token_rows.safetensors", "policy.json"):
+        shutil.copy(WEIGHTS / "nano" / name, folder)
+    profile = load_profile("nano")
+    return profile.replaced(merged(profile.model_dump(), {"controller": {"weights": str(folder)}}))
+
+
+def test_a_variant_is_a_run_that_goes_on_and_one_that_cannot_be_says_why(tmp_path, blind):
     make_folder(tmp_path / "walls")
     benchmark = replace(BENCHMARK, load=lambda folder: read_questions(tmp_path / "walls"))
     names = ["direct", "true-boxes", "allocation-resampler"]
     said = []
     how = {"names": names, "limit": 3, "say": said.append}
-    text = ablate(benchmark, load_profile("nano"), tmp_path / "out", **how)
+    text = ablate(benchmark, blind, tmp_path / "out", **how)
     assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][2:6] == [
         *[BASE, "direct", "allocation-resampler", "true-boxes"]
     ]
@@ -44,7 +57,7 @@ def test_a_variant_is_a_run_that_goes_on_and_one_that_cannot_be_says_why(tmp_pat
     told = list(read_rows(tmp_path / "out" / "true-boxes"))
     assert all(row.error is None and not row.calls for row in told)
     said.clear()
-    assert ablate(benchmark, load_profile("nano"), tmp_path / "out", **how) == text
+    assert ablate(benchmark, blind, tmp_path / "out", **how) == text
     assert [line.split(":")[0] for line in said] == ["allocation-resampler"], "nothing is asked twice"
 
 

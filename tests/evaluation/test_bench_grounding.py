@@ -12,6 +12,7 @@ from policies.data.scenes.assets import Assets
 from policies.grounding.calibrate import logistic, threshold_for
 from policies.grounding.judging import Answered, Asked, Hit, colours_asked, judge, kinds_asked
 from tools.base import Region
+from tools.errors import UsageError
 from tools.ground import Ground, GroundArgs
 
 
@@ -155,3 +156,39 @@ def test_the_command_says_when_the_profile_has_no_model(tmp_path):
     assert result.exit_code != 0
     assert "grounding is not available" in str(result.exception)
     assert json.dumps(str(result.exception)).count("\\n") == 0
+
+
+def bench(*argv):
+    """`p2g bench run grounding ...` in this process."""
+    from typer.testing import CliRunner
+
+    from evaluation.cli import app
+
+    return CliRunner().invoke(app, ["run", "grounding", *(str(part) for part in argv)])
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--threshold 0.5", "--shard 1/2", "--data .", "--seed 1", "--workers 2", "--modes direct", "--cold", "--ray"],
+)
+def test_options_that_the_command_has_no_use_for_are_refused(option, monkeypatch):
+    monkeypatch.setattr(grounding, "command", lambda *given: pytest.fail("it ran"))
+    error = bench(*option.split(), "--limit", "1").exception
+    assert isinstance(error, UsageError)
+    assert str(error) == f"grounding has no use for {option.split()[0]}; leave that out"
+
+
+def test_options_that_it_uses_and_usual_values_are_taken(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(grounding, "command", lambda profile, *given: ran.append((profile.name, *given)))
+    result = bench("--limit", "3", "--out", tmp_path, "--json", "--quiet", "--seed", "0", "--workers", "4")
+    assert result.exception is None
+    assert ran == [("nano", 3, tmp_path, True, True)]
+
+
+def test_the_output_is_tried_before_anything_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(grounding, "run", lambda *given, **more: pytest.fail("it was measured"))
+    (tmp_path / "file").write_text("")
+    error = bench("--limit", "1", "--out", tmp_path / "file").exception
+    assert isinstance(error, UsageError)
+    assert "grounding.json cannot be written" in str(error)

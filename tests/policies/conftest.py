@@ -3,11 +3,12 @@
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from policies.config import SPECIAL_TOKENS, P2GConfig
 from policies.model import P2GModel
 from policies.text.protocol import ABSENT, ANSWER, DECIDE, ROWS, Protocol
+from tests.policies.tiny import random_lm, tiny_text, tiny_vision
 
 CORPUS = [
     f"{ANSWER} {ROWS} {DECIDE} {ABSENT} Question: Options:",
@@ -40,21 +41,7 @@ def protocol(tokenizer):
 @pytest.fixture
 def tiny_lm(tokenizer):
     """A random Llama whose logits differ clearly from token to token."""
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-    )
-    lm = LlamaForCausalLM(config).eval()
-    for parameter in lm.parameters():
-        parameter.data.mul_(4) if parameter.ndim > 1 else None
-    return lm
+    return random_lm(len(tokenizer))
 
 
 @pytest.fixture
@@ -67,32 +54,12 @@ def tiny_model(tiny_lm, tokenizer):
 @pytest.fixture(scope="session")
 def make_tiny():
     """Builds a random P2GModel of 16 patches (4 x 4 of 7 pixels) whose logits show which picture it saw."""
-    from transformers import CLIPVisionConfig
 
     def make(vision=None, **settings):
         torch.manual_seed(0)
-        text = LlamaConfig(
-            vocab_size=64,
-            hidden_size=24,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
-            max_position_embeddings=1024,
-            tie_word_embeddings=True,
-            pad_token_id=0,
-        )
-        vision = vision or CLIPVisionConfig(
-            hidden_size=16,
-            intermediate_size=32,
-            num_hidden_layers=3,
-            num_attention_heads=2,
-            image_size=28,
-            patch_size=7,
-        )
         ids = {"answer_token_id": 60, "call_token_id": 61, "region_token_id": 62, "image_token_id": 63}
         small = {"resampler_heads": 2, "resampler_head_dim": 8, "resampler_latents": 3, "roi_cells": 2}
-        model = P2GModel(P2GConfig(text, vision, **ids, **{**small, **settings})).eval()
+        model = P2GModel(P2GConfig(tiny_text(), vision or tiny_vision(), **ids, **{**small, **settings})).eval()
         for parameter in model.parameters():
             parameter.data.mul_(3) if parameter.ndim > 1 else None
         return model

@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from policies.bench_model import Asking, main
+from policies.config import P2GConfig
 from policies.model import P2GModel
-from policies.shapes import build, shape_config
+from policies.shapes import REGION, build, shape_config
+from policies.train.recipe import load_recipe
+from policies.train.towers import tower_config
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +42,15 @@ def test_the_7b_shape_is_that_of_llava():
         model = P2GModel(shape_config("7b"))
     assert model.language_model.num_parameters() == 6_738_939_904  # Vicuna-7B with 64 rows more in table and head
     assert model.config.vision_tokens == 576
+
+
+def test_the_nano_shape_is_that_of_the_recipe_that_ships():
+    recipe = load_recipe("cpu").model
+    shape, ships = shape_config("nano"), P2GConfig(vision_config=tower_config(recipe.tower), **recipe.region)
+    for name in ("image_side", "vision_tokens", "vision_width", *REGION["nano"]):
+        assert getattr(shape, name) == getattr(ships, name), name
+    for name in ("embedding_size", "hidden_sizes", "depths", "layer_type"):
+        assert getattr(shape.vision_config, name) == getattr(ships.vision_config, name), name
 
 
 def test_the_command_writes_its_report_with_a_training_step(tmp_path, capsys):

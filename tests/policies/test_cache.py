@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from policies import cache as cache_module
 from policies.cache import CachedModel, cut
 from policies.data.tree import Looks
 from policies.visuals import Pictures
@@ -169,12 +170,22 @@ def test_writing_is_greedy_and_stops_at_the_end_token(make_tiny):
     ids, visuals = prompt(model, [5, IMAGE, 7], picture(0))
     expected = model.generate(torch.tensor([ids]), visuals=visuals, max_new_tokens=5, do_sample=False)[0, len(ids) :]
     cache, _ = runner.prefix(ids[:-1], visuals)
-    made, score = runner.write(runner.run(cache, ids[-1:]), cache, end=-1, limit=5)
+    made, score, _ = runner.write(runner.run(cache, ids[-1:]), cache, stops=(), limit=5)
     assert made == expected.tolist()
     assert score < 0
     cache, _ = runner.prefix(ids[:-1], visuals)
     stop = made.index(made[2])
-    assert runner.write(runner.run(cache, ids[-1:]), cache, end=made[2], limit=5)[0] == made[:stop]
+    assert runner.write(runner.run(cache, ids[-1:]), cache, stops=(END, made[2]), limit=5)[0] == made[:stop]
+    cache, _ = runner.prefix(ids[:-1], visuals)
+    assert not {*made} & {*runner.write(runner.run(cache, ids[-1:]), cache, (), 5, forbidden=made)[0]}
+
+
+def test_the_content_of_a_picture_is_hashed_once_for_a_prefix(make_tiny, monkeypatch):
+    hashed, digest = [], cache_module._digest
+    monkeypatch.setattr(cache_module, "_digest", lambda picture: hashed.append(1) or digest(picture))
+    model = make_tiny()
+    CachedModel(model).prefix(*prompt(model, [5, IMAGE, 10, REGION], picture(0), 1))
+    assert len(hashed) == 2  # the picture and its region
 
 
 def test_a_cache_is_cut_to_any_length(make_tiny):

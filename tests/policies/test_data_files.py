@@ -157,11 +157,21 @@ def test_what_is_not_in_the_layout_is_said_in_one_line_with_file_and_item(protoc
     assert "\n" not in str(raised.value)
 
 
-def test_a_bbox_outside_its_picture_names_the_item(protocol, folder):
+def test_an_item_with_a_bbox_outside_its_picture_is_left_out_with_one_message(protocol, folder, caplog):
     row = item(search=True, target_instances=[{"name": "mug", "bbox": [600, 10, 5, 5]}])
-    source = SealJson(protocol, OPTICS, written(folder, row))
-    with pytest.raises(UsageError, match=r"data\.json item 0: bbox of 'mug' is outside"):
-        source.trees(0)
+    source = SealJson(protocol, OPTICS, written(folder, row, item()))
+    with caplog.at_level(logging.WARNING):
+        trees = [source.trees(index) for index in range(4)]
+    assert sorted(map(len, trees)) == [0, 0, 1, 1]
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "data.json item 0: left out: bbox of 'mug' is outside the 60x40 picture" in message
+
+
+def test_runs_of_spaces_are_one_and_lines_stay(protocol, folder):
+    row = item({"from": "human", "value": "<image>\nWhat   colour?\nA. red"}, {"from": "gpt", "value": "It  is red."})
+    (tree,) = LlavaJson(protocol, OPTICS, written(folder, row)).trees(0)
+    assert "Question: What colour?\nA. red<|im_end|>" in shown(protocol, tree.branches[0].prompt)
+    assert shown(protocol, tree.branches[0].target) == "<|answer|> It is red.<|im_end|>"
 
 
 def test_a_source_of_files_has_the_hash_of_their_contents(protocol, folder):
@@ -169,6 +179,13 @@ def test_a_source_of_files_has_the_hash_of_their_contents(protocol, folder):
     again = LlavaJson(protocol, OPTICS, folder).digest()
     other = LlavaJson(protocol, OPTICS, written(folder, item(ASKED, {**TOLD, "value": "Blue."}))).digest()
     assert first == again != other
+
+
+def test_where_the_pictures_lie_does_not_change_the_hash(protocol, folder):
+    for kind in (LlavaJson, SealJson):
+        beside = kind(protocol, OPTICS, written(folder, item())).digest()
+        assert kind(protocol, OPTICS, folder, images=folder).digest() == beside
+    assert LlavaJson(protocol, OPTICS, folder).digest() != SealJson(protocol, OPTICS, folder).digest()
 
 
 def test_pages_without_a_tower_are_the_trees_of_the_text_path_token_for_token(protocol):
@@ -184,6 +201,12 @@ def test_pages_with_a_tower_bring_their_picture(protocol):
         assert two.prefix.count(protocol.image_id) == 1
         assert [b.target for b in one.branches] == [b.target for b in two.branches]
     assert plain.digest() != seen.digest()
+
+
+def test_readings_have_no_pictures_for_a_model_with_a_tower(protocol, tmp_path):
+    (tmp_path / "readings.jsonl").write_text("")
+    with pytest.raises(UsageError, match="pages without their pictures"):
+        TextSource(protocol, readings=tmp_path / "readings.jsonl", optics=OPTICS)
 
 
 class Letters:

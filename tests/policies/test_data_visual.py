@@ -1,7 +1,6 @@
 """Trees made from scenes: what stands in prompts is what the pictures show, and targets are what a person would say."""
 
 import random
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from PIL import Image
 from policies.data import visual_experts, visual_scene
 from policies.data.page import Line, Page
 from policies.data.reading import misread
-from policies.data.scenes import make_scene
+from policies.data.scenes import kinds, make_scene
 from policies.data.scenes.assets import Assets
 from policies.data.scenes.scene import ABSENT, Scene, SceneQuestion, Thing, held_out
 from policies.data.tree import ANY
@@ -20,7 +19,8 @@ from policies.data.visual_experts import HELD_OUT_PLUGINS, at_hand
 from policies.data.visual_focus import Faults, ground
 from policies.data.visual_instruct import InstructSettings, SceneInstruct
 from policies.data.visual_names import Named, about, names_of, overlap
-from policies.data.visual_scene import HELD_OUT, Optics, SeenScene, load_scene, padded_unit
+from policies.data.visual_scene import HELD_OUT, Optics, SeenScene, load_scene
+from policies.data.visual_words import SceneWords, WordsSettings
 from policies.text.protocol import to_text
 from tools.errors import UsageError
 
@@ -85,8 +85,9 @@ def test_there_is_one_picture_for_every_placeholder(protocol, which, request):
 
 
 def test_a_region_stands_at_its_place_in_the_square_that_the_picture_is_padded_to():
-    assert padded_unit((0, 0, 400, 200), (400, 200)) == (0.0, 0.25, 1.0, 0.75)
-    assert padded_unit((50, 100, 100, 200), (100, 200)) == (0.5, 0.5, 0.75, 1.0)
+    wide, high = Image.new("RGB", (400, 200)), Image.new("RGB", (100, 200))
+    assert OPTICS.looks(wide, [(0, 0, 400, 200)]).boxes == [(0.0, 0.25, 1.0, 0.75)]
+    assert OPTICS.looks(high, [(50, 100, 100, 200)]).boxes == [(0.5, 0.5, 0.75, 1.0)]
 
 
 def test_targets_are_answers_of_the_scene_and_stand_once_among_the_options(protocol, instruct):
@@ -147,7 +148,7 @@ def test_a_question_whose_things_were_overlooked_is_answered_not_in_the_image(pr
     kinds = set()
     for seed in (0, 1):
         seen = load_scene("object-scenes", seed, OPTICS, assets)
-        items = items_of(seen, names_of(assets), {}.get, Counter())
+        items = items_of(seen, names_of(assets), {}.get)
         turns = Deliberate(protocol, seen, items, random.Random(0), blind)
         for item in items:
             if item.question.kind in ("attribute", "relation") and not item.question.visible_at_thumbnail:
@@ -292,3 +293,9 @@ def test_upright_lines_side_by_side_are_never_read_as_one():
     page.lines = [Line(f"The Silent Book {n}", (100.0 + 60 * n, 100.0, 140.0 + 60 * n, 900.0)) for n in range(8)]
     for seed in range(20):
         assert len(misread(page, random.Random(seed)).lines) == 8
+
+
+def test_the_word_of_a_page_comes_without_its_article(protocol):
+    seed = next(n for n in range(999) if random.Random(f"kind:{n}").choice(kinds("text")) == "invoice")
+    tree = SceneWords(protocol, OPTICS, WordsSettings(track="text-scenes", seed=seed)).trees(0)[-1]
+    assert said(protocol, tree.branches[0].target) == " invoice"

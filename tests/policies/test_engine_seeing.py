@@ -159,6 +159,16 @@ def test_append_recomputes_nothing_of_the_turn_in_which_experts_were_called(clip
     assert clip.cost.visual == 16 + 2 * 16  # the picture as it was seen when deciding
 
 
+def test_append_goes_on_from_a_call_that_was_made_with_its_options(clip):
+    shown = picture(1)
+    said = clip.call(EXPERTS, SIZE, QUESTION, OPTIONS, {"ground"}, shown)
+    before = spread(clip._decide(EXPERTS, SIZE, shown), clip.model.config)[0]
+    turn = [*before, *clip.protocol.question(QUESTION, OPTIONS), *clip.protocol.call_turn(said)]
+    clip.cost = type(clip.cost)()
+    clip.answer(LINES, SIZE, QUESTION, OPTIONS, Found(shown, regions(2), [], EXPERTS, said, OPTIONS))
+    assert clip.cost.cached == len(turn)
+
+
 def test_options_in_a_batch_score_as_each_does_alone(engine, monkeypatch):
     """Against plain passes over prompt and option, one by one, without any cache."""
     prompts = last_prompt(engine, monkeypatch)
@@ -199,6 +209,10 @@ def test_free_words_answer_only_when_much_likelier_than_the_read_text(clip, monk
     assert clip.answer([], SIZE, QUESTION, None, Found(picture(1), regions(1))).seen  # nothing was read
 
 
+def test_marks_that_were_read_are_no_answer_beside_what_was_seen(clip):
+    assert clip.answer([Line(", ;", (5, 5, 90, 15))], SIZE, QUESTION, None, Found(picture(1), regions(1))).seen
+
+
 def test_a_thing_that_was_not_found_is_told_and_nothing_at_all_is_not_in_the_image(clip):
     assert clip.answer([], SIZE, QUESTION, None, Found(picture(1))).text == ABSENT.strip()
     assert clip.cost.prompt == 0
@@ -233,6 +247,30 @@ def test_what_an_expert_drew_is_seen_in_place_of_the_picture(clip):
     assert torch.equal(again.features, other.features)
 
 
+@pytest.mark.parametrize("pathway", ["roi_align", "hybrid"])
+def test_what_an_expert_drew_is_seen_as_drawn_where_regions_are_pooled(tiny_lm, tokenizer, pathway):
+    box, drawn = (10, 10, 190, 110), data_url(Image.new("RGB", (20, 20), "red"))
+    shown = [Region(box=box, label="depth"), Region(box=box, label="depth", image=drawn)]
+    looks = engine_of("clip", tiny_lm, tokenizer, region_pathway=pathway, hybrid_min_cells=2).eyes.regions(
+        picture(1), shown
+    )
+    cropped = engine_of("clip", tiny_lm, tokenizer).eyes.regions(picture(1), shown)
+    assert looks[0].box is not None
+    assert (looks[1].box, looks[1].length) == (None, 16)
+    torch.testing.assert_close(looks[1].features, cropped[1].features)
+
+
+def test_a_drawing_that_cannot_be_opened_is_seen_as_each_region_s_own_part(clip):
+    broken, boxes = "data:image/png;base64,AAAA", [(10, 10, 60, 60), (100, 20, 160, 90)]
+    marked = [Region(box=box, label="depth", image=broken) for box in boxes]
+    plain = [Region(box=box, label="depth") for box in boxes]
+    for seed in (1, 2):
+        for got, expected in zip(
+            clip.eyes.regions(picture(seed), marked), clip.eyes.regions(picture(seed), plain), strict=True
+        ):
+            torch.testing.assert_close(got.features, expected.features)
+
+
 def test_features_are_kept_within_bounds(clip):
     clip.eyes.kept = 3
     looks = clip.eyes.regions(picture(1), regions(6))
@@ -257,6 +295,24 @@ def test_several_calls_are_written_where_another_line_is_likelier_than_the_end(c
     monkeypatch.setattr(clip, "_write", written)
     text = clip.call(EXPERTS, SIZE, QUESTION, None, {"ground", "read"}, picture(1))
     assert text == "ground: red car\nread: red car"
+
+
+@pytest.mark.parametrize("token", ["\n", "<|im_end|>"])
+def test_an_expert_is_called_once_and_one_that_takes_arguments_with_some(clip, monkeypatch, token):
+    """However much likelier the model finds another line, or no arguments at all."""
+    (likely,) = clip.protocol.encode(token)
+    run = clip.cached.run
+
+    def leaning(cache, ids, visuals=None):
+        logits = run(cache, ids, visuals)
+        return logits.index_fill(0, torch.tensor([likely]), float(logits.max()) + 9)
+
+    monkeypatch.setattr(clip.cached, "run", leaning)
+    lines = clip.call(EXPERTS, SIZE, QUESTION, None, {"ground"}, picture(1)).splitlines()
+    names = [line.partition(":")[0] for line in lines]
+    assert len(names) == len(set(names)) == (len(EXPERTS) if token == "\n" else 1)
+    for name, args in (line.split(":", 1) for line in lines):
+        assert bool(args) == (name == "ground")
 
 
 def test_without_a_tower_nothing_that_was_found_changes_an_answer(tiny_model, tokenizer):

@@ -1,6 +1,8 @@
 """Training of nano Grounding DINO at tiny size: the truth it is given, the model it builds, learning and resuming."""
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +11,20 @@ import pytest
 from policies.data.scenes.assets import Assets
 from policies.data.scenes.colours import COLOURS
 from policies.data.scenes.scene import held_out
-from policies.grounding.configuration import load_recipe
+from policies.grounding import calibrate as calibration
+from policies.grounding import prepare as preparation
+from policies.grounding.batches import Batches
+from policies.grounding.configuration import Recipe, load_recipe
+from policies.grounding.judging import Answered, Hit
+from policies.grounding.more import more
 from policies.grounding.mosaics import Item, Painter, grounds
 from policies.grounding.phrases import NO, UNSAID, YES, Asker
-from policies.grounding.sprites import Bank, Kind, Sprite, clash, load_bank
+from policies.grounding.sprites import Bank, Kind, Sprite, clash, load_bank, trained_kinds
 from policies.grounding.text import START, STOP, Meanings, encode, teach
 from tools import Call, Picture, Runner, UsageError
+from tools.errors import P2GError
 from tools.ground import Ground
+from tools.grounded import FILE, Habits
 
 torch = pytest.importorskip("torch")
 RECIPE = load_recipe("tiny")
@@ -54,7 +63,7 @@ def prepared(bank, tokenizer, tmp_path_factory):
     rng = np.random.default_rng(0)
     names = [word for kind in bank.kinds for word in (kind.name, *kind.words)]
     vectors, hues = rng.standard_normal((len(names), width)), rng.standard_normal((11, width))
-    lexicon = Meanings(names, vectors, np.zeros(width), np.eye(width), hues)
+    lexicon = Meanings(names, vectors, hues)
     torch.manual_seed(0)
     student = BertModel(text_config(RECIPE.shape, len(tokenizer)), add_pooling_layer=False)
     said = []
@@ -88,6 +97,16 @@ def test_no_kind_kept_for_unseen_scenes_is_trained_on():
     assert clash("orange-book", {"book"})
     assert clash("keys", {"key"})
     assert not clash("keyboard", {"key"})
+
+
+def test_no_training_name_has_the_name_of_an_unseen_kind_in_it():
+    assets = Assets.load()
+    unseen = [word for name in assets.kinds("unseen") for word in (name, *assets.kind(name).synonyms)]
+    kept = trained_kinds(assets)
+    assert not [word for name in kept for word in (name, *assets.kind(name).synonyms) if clash(word, unseen)]
+    left_out = set(assets.kinds("train")) - set(kept)
+    assert left_out == {"police car", "racing car", "railway car", "circus tent", "barrel"}
+    assert [kind.name for kind in load_bank(limit=80).kinds] == kept[:80]
 
 
 def test_a_canvas_is_the_same_each_time_and_its_boxes_hold_what_was_drawn(bank):
@@ -233,6 +252,126 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(prepared, tmp_path):
         assert torch.equal(one, other), name
 
 
+def test_a_run_that_stops_in_the_dense_phase_exports_nothing_and_says_so(prepared, tmp_path, capsys):
+    run = run_of(prepared)
+    assert not run.go(tmp_path, seconds=0.0)
+    assert run.trainer.phase == "dense"
+    assert (tmp_path / "state.pt").is_file()
+    assert not (tmp_path / "checkpoint").exists()
+    assert "no checkpoint is exported at step 1 of phase dense" in capsys.readouterr().err
+    run.trainer.enter_full()
+    assert run.export(tmp_path) == tmp_path / "checkpoint"
+
+
+def test_the_phases_share_no_canvas_though_their_batches_differ_in_size(prepared, tmp_path, monkeypatch):
+    dense = RECIPE.dense.model_copy(update={"steps": 3, "batch": 4})
+    run = run_of(prepared, RECIPE.model_copy(update={"dense": dense, "full": dense.model_copy(update={"batch": 3})}))
+    drawn, draw, batches = {"dense": [], "full": []}, run.painter.draw, Batches.__getitem__
+    monkeypatch.setattr(
+        run.painter, "draw", lambda number, side: drawn[run.trainer.phase].append(number) or draw(number, side)
+    )
+    assert run.go(tmp_path)
+    assert [len(numbers) for numbers in drawn.values()] == [12, 9]
+    assert len({*drawn["dense"], *drawn["full"]}) == 21
+    with pytest.raises(AssertionError, match="at most 4096"):
+        batches(Batches(run.painter, run.asker, 5000, (96,), 0, 1), 0)
+
+
+def test_calibration_loads_the_model_once_and_writes_the_file_at_the_end_alone(trained, tmp_path, monkeypatch):
+    folder = shutil.copytree(trained[0] / "checkpoint", tmp_path / "checkpoint")
+    old = Habits(scale=3.0, bias=-1.0, tile=160).model_dump_json()
+    (folder / FILE).write_text(old)
+    setup, loaded, passes = Ground.setup, [], []
+    monkeypatch.setattr(Ground, "setup", lambda self: loaded.append(self) or setup(self))
+
+    def answers(expert, seeds, lowest):
+        assert (folder / FILE).read_text() == old
+        passes.append(expert._habits)
+        if len(passes) == 2:
+            raise KeyboardInterrupt
+        right = [Hit(score=0.3 + 0.05 * number, right=number % 4 > 0) for number in range(8)]
+        there = Answered(key="a", phrase="cup", kind="cup", things=6, hits=right)
+        return [there, there.model_copy(update={"things": 0, "hits": right[:3]})]
+
+    monkeypatch.setattr(calibration, "answers", answers)
+    with pytest.raises(KeyboardInterrupt):
+        calibration.calibrate(folder, 1)
+    assert (folder / FILE).read_text() == old
+    assert len(loaded) == 1
+    done = calibration.calibrate(folder, 1)
+    assert len(loaded) == 2
+    assert Habits.beside(folder) == done
+    assert [(habits.scale, habits.bias) for habits in passes[2:]] == [(1.0, 0.0), (done.scale, done.bias)]
+    assert (done.tile, done.scale != 1.0) == (160, True)
+    assert not list(folder.glob("*.partial"))
+
+
+def test_prepare_makes_again_what_no_longer_fits_each_part_whole_or_not_at_all(bank, tokenizer, tmp_path, monkeypatch):
+    width, made, banks = RECIPE.shape.d_model, [], [bank]
+    nouns = ["owl"]
+    out, sentences = tmp_path / "prepared", tmp_path / "sentences"
+    tokenizer.save_pretrained(sentences)
+
+    class Nouns:
+        def __init__(self, folder):
+            pass
+
+        def things(self):
+            return nouns
+
+    def meanings(names, folder, wordnet, wide, say):
+        made.append("words")
+        rng = np.random.default_rng(len(names))
+        return Meanings(list(names), rng.standard_normal((len(names), wide)), rng.standard_normal((11, wide)))
+
+    def taught(student, words, lexicon, folder, steps, seed, say):
+        made.append("text")
+        return torch.nn.Linear(RECIPE.shape.text_width, width)
+
+    def looks(weights, shown):
+        made.append("looks")
+        return np.ones((len(shown.sprites), 4), np.float32)
+
+    for name, stand_in in {"WordNet": Nouns, "meanings": meanings, "teach": taught, "looks": looks}.items():
+        monkeypatch.setattr(preparation, name, stand_in)
+    monkeypatch.setattr(preparation, "load_bank", lambda fetched, more: banks[-1])
+
+    def prepare(recipe=RECIPE):
+        made.clear()
+        preparation.prepare(out, recipe, sentences, tmp_path, lambda line: None, classifier=tmp_path / "x.pth")
+        assert sorted(path.name for path in out.iterdir()) == ["looks.npy", "meanings.npz", "text"]
+        return made
+
+    assert prepare() == ["words", "text", "looks"]
+    assert prepare() == []
+    banks.append(Bank(bank.kinds, bank.sprites[:-1]))
+    assert prepare() == ["looks"]
+    assert len(np.load(out / "looks.npy")) == len(bank.sprites) - 1
+    nouns.append("heron")
+    assert prepare() == ["words", "text"]
+    assert "heron" in Meanings.load(out / "meanings.npz").names
+    deeper = RECIPE.shape.model_copy(update={"text_layers": 2})
+    assert prepare(RECIPE.model_copy(update={"shape": deeper})) == ["text"]
+
+    def broken(path, array):
+        Path(path).write_bytes(b"half")
+        raise OSError("the disk is full")
+
+    whole = (out / "looks.npy").read_bytes()
+    banks.append(bank)
+    monkeypatch.setattr(np, "save", broken)
+    with pytest.raises(OSError, match="disk is full"):
+        prepare(RECIPE.model_copy(update={"shape": deeper}))
+    assert (out / "looks.npy").read_bytes() == whole
+    assert sorted(path.name for path in out.iterdir()) == ["looks.npy", "meanings.npz", "text"]
+
+
+def test_more_pictures_without_the_renderer_say_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    with pytest.raises(P2GError, match="pip install resvg-py"):
+        more(tmp_path / "more")
+
+
 def test_the_checkpoint_is_one_that_the_expert_loads(trained):
     out, _ = trained
     folder = out / "checkpoint"
@@ -258,5 +397,14 @@ def test_a_recipe_says_what_is_wrong_with_it(tmp_path):
     broken.write_text("[dense]\nsteps = 'many'\n")
     with pytest.raises(UsageError, match=r"dense\.steps"):
         load_recipe(broken)
-    assert load_recipe("nano").shape.fuse is False
     assert Path(load_recipe("cpu").name).name == "cpu"
+
+
+def test_a_recipe_that_says_what_was_a_setting_once_loads_if_it_is_so_now(tmp_path):
+    saved = RECIPE.model_dump(mode="json")
+    saved["shape"] |= {"levels": 2, "fuse": False}
+    assert Recipe.model_validate_json(json.dumps(saved)) == RECIPE
+    other = tmp_path / "other.toml"
+    other.write_text("[shape]\nlevels = 3\n[dense]\nsteps = 1\nbatch = 1\n[full]\nsteps = 1\nbatch = 1\n")
+    with pytest.raises(UsageError, match=r"shape\.levels"):
+        load_recipe(other)

@@ -8,8 +8,6 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models
 from transformers import (
     CLIPImageProcessorPil,
-    CLIPVisionConfig,
-    LlamaConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
     PreTrainedTokenizerFast,
@@ -19,6 +17,7 @@ from policies.allocation import expand_visual_tokens
 from policies.config import SPECIAL_TOKENS
 from policies.llava import from_llava_checkpoint
 from policies.model import P2GModel
+from tests.policies.tiny import tiny_text, tiny_vision
 from tools.errors import ControllerError
 
 MEAN = [0.1, 0.2, 0.3]
@@ -29,24 +28,10 @@ def checkpoint(tmp_path):
     """A tiny random checkpoint with the files of `llava-hf/llava-1.5-7b-hf`: `<image>` and `<pad>` after the words,
     rows of the embedding to spare, an untied head, CLIP in front."""
     torch.manual_seed(5)
-    text = LlamaConfig(
-        vocab_size=64,
-        hidden_size=24,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        pad_token_id=51,
-        tie_word_embeddings=False,
+    text = tiny_text(pad_token_id=51, tie_word_embeddings=False)
+    llava = LlavaForConditionalGeneration(
+        LlavaConfig(text_config=text, vision_config=tiny_vision(), image_token_index=50)
     )
-    vision = CLIPVisionConfig(
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        image_size=28,
-        patch_size=7,
-    )
-    llava = LlavaForConditionalGeneration(LlavaConfig(text_config=text, vision_config=vision, image_token_index=50))
     llava.save_pretrained(tmp_path)
     words = {f"w{i}": i for i in range(50)} | {"<image>": 50, "<pad>": 51}
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel(words, unk_token="w0")))

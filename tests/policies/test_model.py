@@ -22,6 +22,7 @@ from policies.allocation import expand_visual_tokens, visual_token_count
 from policies.config import SPECIAL_TOKENS, P2GConfig
 from policies.llava import from_llava
 from policies.model import P2GModel
+from tests.policies.tiny import tiny_text, tiny_vision
 from tools.errors import UsageError
 
 ANSWER, CALL, REGION, IMAGE = 60, 61, 62, 63
@@ -29,36 +30,13 @@ SIDE, LATENTS, PATCHES = 28, 3, 16
 
 
 def text_config(tied=True):
-    return LlamaConfig(
-        vocab_size=64,
-        hidden_size=24,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=512,
-        tie_word_embeddings=tied,
-        pad_token_id=0,
-        eos_token_id=None,
-        bos_token_id=1,
-    )
-
-
-def vision_config(cls=CLIPVisionConfig):
-    return cls(
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        image_size=SIDE,
-        patch_size=7,
-    )
+    return tiny_text(tie_word_embeddings=tied, eos_token_id=None)
 
 
 def tiny_config(vision=True, tied=True, **settings):
     return P2GConfig(
         text_config(tied),
-        vision_config() if vision is True else vision,
+        tiny_vision() if vision is True else vision,
         resampler_heads=2,
         resampler_head_dim=8,
         resampler_latents=LATENTS,
@@ -215,7 +193,7 @@ def test_settings_that_cannot_work_are_refused(setting, message):
 
 def test_given_parts_keep_their_weights_and_lend_their_configuration():
     torch.manual_seed(2)
-    lm, tower = LlamaForCausalLM(text_config()), CLIPVisionModel(vision_config())
+    lm, tower = LlamaForCausalLM(text_config()), CLIPVisionModel(tiny_vision())
     lm.model.layers[0].mlp.down_proj = torch.nn.Linear(32, 24, bias=False)  # as adapters do
     before = {name: value.clone() for part in (lm, tower) for name, value in part.state_dict().items()}
     model = P2GModel(P2GConfig(), language_model=lm, vision_tower=tower)
@@ -391,7 +369,7 @@ def test_special_tokens_start_at_the_mean_and_leave_the_rest_alone(tmp_path, tie
     torch.manual_seed(4)
     text = text_config(tied)
     text.vocab_size = 60
-    model, words = P2GModel(P2GConfig(text, vision_config(), resampler_heads=2)), tokenizer(60)
+    model, words = P2GModel(P2GConfig(text, tiny_vision(), resampler_heads=2)), tokenizer(60)
     before = [layer.weight.clone() for layer in (model.get_input_embeddings(), model.get_output_embeddings())]
     assert model.add_special_tokens(words) == [60, 61, 62, 63]
     for layer, old in zip((model.get_input_embeddings(), model.get_output_embeddings()), before, strict=True):
@@ -416,7 +394,7 @@ def test_decisions_need_the_special_tokens_first():
 
 
 def test_a_tower_without_a_cls_token_works_and_says_so_when_it_is_asked_for():
-    config = tiny_config(vision=vision_config(SiglipVisionConfig))
+    config = tiny_config(vision=tiny_vision(SiglipVisionConfig))
     pixels = torch.zeros(1, 3, SIDE, SIDE)
     assert P2GModel(config).vision_features(pixels).shape == (1, PATCHES, 16)
     config.vision_feature_select = "full"
@@ -427,7 +405,7 @@ def test_a_tower_without_a_cls_token_works_and_says_so_when_it_is_asked_for():
 def test_started_from_llava_it_computes_what_llava_computes():
     torch.manual_seed(5)
     llava = LlavaForConditionalGeneration(
-        LlavaConfig(text_config=text_config(False), vision_config=vision_config(), image_token_index=IMAGE)
+        LlavaConfig(text_config=text_config(False), vision_config=tiny_vision(), image_token_index=IMAGE)
     ).eval()
     model = from_llava(llava, resampler_heads=2, region_token_id=REGION).eval()
     inputs = batch(model.config, [sample(0)])

@@ -201,3 +201,10 @@ def test_a_lost_space_after_a_sentence_does_not_hide_its_last_word(text, wanted,
     run = list(protocol.encode(" " + wanted))
     copied, _ = decode(source, protocol, tokenizer, favouring(run, len(tokenizer), protocol.end_id))
     assert copied.text == wanted
+
+
+@pytest.mark.parametrize("texts", [[","], [", ;", ":"], [" , "]])
+def test_a_page_of_marks_alone_holds_no_answer(texts, protocol, tokenizer):
+    source = source_of(texts, protocol, tokenizer, phrases=())
+    copied, _ = decode(source, protocol, tokenizer, favouring([], len(tokenizer), protocol.end_id))
+    assert (copied.text, copied.lines, copied.tokens, copied.probability) == ("", [], [], 0.0)

@@ -168,3 +168,9 @@ def test_not_in_the_image_is_chosen_when_the_open_question_says_so_and_only_then
 
 def test_nothing_read_chooses_not_in_the_image_where_it_is_an_option(engine):
     assert engine.answer([], SIZE, "What is the total?", [*OPTIONS, ABSENT.strip()]).choice == len(OPTIONS)
+
+
+def test_when_nothing_but_marks_was_read_it_is_not_in_the_image(engine):
+    marks = [Line(", ;", (50, 40, 600, 60)), Line(":", (50, 80, 600, 100))]
+    assert engine.answer(marks, SIZE, "What is the total?", None).text == ABSENT.strip()
+    assert engine.answer(marks, SIZE, "What is the total?", [*OPTIONS, "not in the image"]).choice == len(OPTIONS)

@@ -46,10 +46,10 @@ def test_pixels_are_normalised_as_clip_was_trained(processor):
 
 
 def test_a_region_is_grown_about_its_centre_and_stretched(picture):
-    narrow = np.asarray(crop_region(picture, (20, 20, 100, 60), 60, scale=1.0))
+    narrow = np.asarray(crop_region(picture.image, (20, 20, 100, 60), 60, scale=1.0))
     assert narrow[..., 2].max() < 20  # ends at the border of the colours
     grown = np.asarray(
-        crop_region(picture, (20, 20, 100, 60), 60)
+        crop_region(picture.image, (20, 20, 100, 60), 60)
     )  # x from 12 to 108: the last 8 of 96 pixels are blue
     assert grown[30, 53, 0] > 200
     assert grown[30, 57, 2] > 200
@@ -57,7 +57,7 @@ def test_a_region_is_grown_about_its_centre_and_stretched(picture):
 
 def test_a_region_at_the_border_stops_there(picture):
     whole = np.asarray(picture.image.resize((40, 40), Image.Resampling.BICUBIC))
-    assert np.array_equal(np.asarray(crop_region(picture, (0, 0, 200, 100), 40)), whole)
+    assert np.array_equal(np.asarray(crop_region(picture.image, (0, 0, 200, 100), 40)), whole)
 
 
 def test_regions_come_in_order_and_may_be_none(processor, picture):

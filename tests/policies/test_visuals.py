@@ -9,6 +9,7 @@ from transformers import ResNetBackbone, ResNetConfig
 from policies.allocation import visual_token_count
 from policies.config import P2GConfig
 from policies.data.tree import Branch, Looks, Tree
+from policies.data.visual_scene import Optics
 from policies.model import P2GModel
 from policies.vision import PictureProcessor
 from policies.visuals import Block, Pictures, Visuals
@@ -218,16 +219,17 @@ def test_a_picture_is_encoded_once_however_many_contexts_show_it(make_tiny):
     assert seen == [2, 1]
 
 
-def test_pictures_from_the_processor_are_the_pixels_it_normalises(make_tiny):
+def test_pictures_of_training_are_the_pixels_that_the_processor_normalises(make_tiny):
     model = make_tiny(region_pathway="hybrid")
     source = Picture.open(Image.fromarray(picture(5)[:14]))
-    processor = PictureProcessor(model.config)
+    processor, config = PictureProcessor(model.config), model.config
+    optics = Optics(config.image_side, tuple(config.image_mean), config.crop_scale)
     box = (3.0, 2.0, 12.0, 11.0)
-    shown = processor.looks(source, [box])
+    shown = optics.looks(source.image, [box])
     assert shown.boxes == [(3 / 28, 9 / 28, 12 / 28, 18 / 28)]
     with torch.no_grad():
         for stored, pixels in (
-            (processor.whole(source)[None], processor.image(source)),
+            (optics.whole(source.image)[None], processor.image(source)),
             (shown.crops, processor.regions(source, [box])),
         ):
             got = model.vision_features(torch.from_numpy(stored.copy()))

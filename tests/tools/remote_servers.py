@@ -13,7 +13,8 @@ from typing import Any
 import uvicorn
 
 from tools.base import Tool
-from tools.remote.server import ExpertServer, ServerLimits, build_app, listen
+from tools.remote.local import listen
+from tools.remote.server import ExpertServer, ServerLimits, build_app
 
 
 @contextmanager

@@ -12,9 +12,7 @@ import hmac
 import json
 import logging
 import math
-import re
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -33,6 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tools.base import Tool
 from tools.errors import P2GError, PictureError, UsageError
 from tools.pictures import Picture, PictureLimits
+from tools.remote.local import LOCAL_HOST, LOOPBACK, listen
 from tools.remote.protocol import (
     PROTOCOL,
     PROTOCOL_HEADER,
@@ -48,8 +47,6 @@ from tools.remote.serving import Busy, OutOfTime, Places, Serving
 from tools.remote.store import PictureStore
 
 log = logging.getLogger(__name__)
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -241,17 +238,6 @@ def serve_tools(
     where = f"[{host}]" if ":" in host else host
     print(f"serving {', '.join(tool.name for tool in tools)} at http://{where}:{listener.getsockname()[1]}", flush=True)
     uvicorn.Server(config).run(sockets=[listener])
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is a free one. Raises `UsageError`."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port") from None
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every answer waits 40 ms for an ACK
-    return listener
 
 
 async def body(request: Request, most: int, timeout_s: float) -> bytes:

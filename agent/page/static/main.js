@@ -4,12 +4,14 @@ import * as api from "./api.js";
 import { Boxes } from "./boxes.js";
 import { byId, el, save, show } from "./dom.js";
 import { giving } from "./picture.js";
-import { Turn, wordsOf } from "./turn.js";
+import { fieldsOf, given, MOST, Turn, wordsOf } from "./turn.js";
 import { Viewer } from "./viewer.js";
 
 const viewer = new Viewer(byId("stage"), byId("world"));
 const boxes = new Boxes(viewer, byId("tags"));
 const state = { picture: null, thread: null, sent: false, busy: null, active: null, own: null, ready: false, waiting: false };
+
+const OCCUPIED = "One question is being answered: wait for it or stop it.";
 
 /* ---- the picture ---- */
 
@@ -115,7 +117,7 @@ async function run(turn, where = {}) {
   say(turn.now(turn.asked.regions ? "Answering…" : "The controller decides…"));
   try {
     const body = { ...turn.asked, ...where };
-    if (turn.asked.regions) body.regions = turn.asked.regions.map(({ box, label, score, text, source }) => ({ box, label, score, text, source }));
+    if (turn.asked.regions) body.regions = turn.asked.regions.map(fieldsOf);
     turn.done(await send(body, (event) => say(turn.event(event)), control.signal));
   } catch (error) {
     const stopped = error.name === "AbortError";
@@ -168,7 +170,10 @@ function wire(turn) {
     if (turn.edited) say("The evidence was corrected: answer again from what is left.");
   });
   turn.addEventListener("undo", () => turn.undo());
-  turn.addEventListener("again", () => askTurn({ ...turn.asked, regions: turn.left() }));
+  turn.addEventListener("again", () => {
+    if (state.busy) return say(OCCUPIED);
+    return askTurn({ ...turn.asked, regions: given(turn.left()) });
+  });
   turn.addEventListener("compare", () => compare(turn));
   turn.addEventListener("trace", () => {
     const kept = { picture: turn.reply.picture, name: state.picture.name, ...turn.asked, id: turn.reply.id, model: turn.reply.model, ...turn.answer };
@@ -177,7 +182,7 @@ function wire(turn) {
   turn.addEventListener("picture", async () => {
     try {
       const regions = turn.left().filter((region) => region.number).sort((a, b) => a.number - b.number)
-        .map(({ box, label, score, text, source }) => ({ box, label, score, text, source }));
+        .slice(0, MOST.regions).map(fieldsOf);
       const title = `${turn.asked.question} ${turn.answer.text}`;
       save(await api.evidence({ picture: await api.dataUrl(state.picture.blob), regions, title }), "p2g-evidence.png");
     } catch (error) {
@@ -212,7 +217,7 @@ function light(id) {
 
 /** The same question without and with experts, side by side; not part of the conversation. */
 async function compare(turn) {
-  if (state.busy) return say("One question is being answered: wait for it or stop it.");
+  if (state.busy) return say(OCCUPIED);
   turn.root.querySelector(".compare")?.remove();
   const both = [["Direct", "direct"], ["Deliberate", "always"]].map(([title, forced]) => {
     const one = new Turn({ ...turn.asked, mode: forced, regions: null }, { title, small: true, own: state.own });
@@ -303,13 +308,15 @@ byId("own").addEventListener("click", () => {
 for (const radio of byId("form").elements.mode) radio.addEventListener("change", showHow);
 
 /** What server this is; asked again until its model is loaded. */
-async function learn(first = true) {
+async function learn(first = true, again = false) {
   let about;
   try {
     about = await api.info();
   } catch (error) {
+    setTimeout(learn, 2000, first, true);
     return fail(error.message);
   }
+  if (again) fail("");
   if (first) offer(about.samples);
   if (about.failed) return fail(about.waiting);
   state.ready = about.waiting === null;

@@ -5,6 +5,20 @@ import { button, count, el, seconds, show } from "./dom.js";
 
 export const wordsOf = (region) => region.text ?? (region.label || "region");
 
+export const MOST = { regions: 1000, label: 200, text: 4000, source: 64 }; // as in agent/server/wire.py
+
+const cut = (words, most) => (words?.length > most ? [...words].slice(0, most).join("") : words);
+
+/** What the server takes of a region. */
+export const fieldsOf = ({ box, label, score, text, source }) =>
+  ({ box, label: cut(label, MOST.label), score, text: cut(text, MOST.text), source: cut(source, MOST.source) });
+
+/** Regions to answer from: each once, within what the server takes. */
+export function given(regions) {
+  const once = new Map(regions.map((region) => [JSON.stringify(fieldsOf(region)), { ...region, ...fieldsOf(region) }]));
+  return [...once.values()].slice(0, MOST.regions);
+}
+
 const letter = (index) => String.fromCharCode(65 + index);
 
 export class Turn extends EventTarget {
@@ -177,11 +191,12 @@ export class Turn extends EventTarget {
 
   /** Correcting what an expert read or called a thing. */
   edit(region, row) {
-    const input = el("input", { type: "text", value: wordsOf(region), maxLength: 2000, "aria-label": "What it says" });
+    const field = region.text === null || region.text === undefined ? "label" : "text";
+    const input = el("input", { type: "text", value: wordsOf(region), maxLength: MOST[field], "aria-label": "What it says" });
     const end = (keep) => {
       const words = input.value.trim();
       if (keep && words && words !== wordsOf(region)) {
-        region[region.text === null || region.text === undefined ? "label" : "text"] = words;
+        region[field] = words;
         this.changed(region.id);
       } else this.list();
       this.rows.querySelector(`[data-id="${region.id}"] .pick`)?.focus();

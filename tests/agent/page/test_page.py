@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from tests.agent.page.page_fakes import LAMPS, SCRIPT
+from tools.base import Region
+
+pytest.importorskip("fastapi")
+from agent.server.wire import How
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="no Chromium on this machine")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -156,6 +160,49 @@ def test_what_was_read_wrong_is_corrected(page):
     page.keyboard.press("Enter")
     turn.get_by_role("button", name="Answer again from these").click()
     expect(page.locator("#turns > .turn").first.locator(".said strong")).to_have_text("crimson and blue")
+
+
+def test_more_and_longer_regions_than_the_server_takes_are_answered_from_all_the_same(page, served, tmp_path):
+    many = [{"box": [n, 0, n + 1, 1], "label": "lamp", "text": "", "score": 1, "source": "a"} for n in range(1100)]
+    many[0] |= {"label": "x" * 201, "text": "😀" * 4001, "source": "a" * 65}
+    sent = page.evaluate("(many) => import('/turn.js').then(({ given }) => given([...many, ...many]))", many)
+    assert len(How.model_validate({"regions": sent}).regions) == 1000
+    served.lamps.more = [Region(box=(5, 5, 20, 20), label="x" * 300, source="lamps")] * 1200
+    Image.new("RGB", (300, 200), "gray").save(tmp_path / "long.png")
+    page.set_input_files("#file", tmp_path / "long.png")
+    try:
+        turn = ask(page, "Which lamps?")
+    finally:
+        served.lamps.more = []
+    turn.get_by_role("button", name="Delete the region").first.click()
+    turn.get_by_role("button", name="Answer again from these").click()
+    expect(page.locator("#turns > .turn").first.locator(".said strong")).to_have_text("x" * 200)
+    assert len(served.controller.views[-1].regions) == 1
+
+
+def test_while_a_question_is_answered_no_other_is_asked_again(page):
+    start(page)
+    turn = ask(page, "Which lamps?")
+    turn.get_by_role("button", name="Delete the region red").click()
+    page.fill("#question", "a slow one?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#turns > .turn")).to_have_count(2)
+    again = page.locator("#turns > .turn").nth(1)
+    again.get_by_role("button", name="Answer again from these").click()
+    expect(page.locator("#status")).to_contain_text("wait for it or stop it")
+    expect(page.locator("#turns > .turn")).to_have_count(2)
+    expect(page.locator("#turns > .turn").first.locator(".said strong")).to_have_text("red and blue")
+
+
+def test_a_server_that_did_not_answer_once_is_asked_again_what_it_is(browser, served):
+    page, asked = browser.new_page(), []
+    page.route("**/page/info", lambda route: (asked.append(1), route.abort() if len(asked) == 1 else route.continue_()))
+    page.goto(served.url)
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    expect(page.locator("#about")).to_contain_text("lamps")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    start(page)
+    page.close()
 
 
 def test_a_drawn_part_restricts_the_question(page, served):

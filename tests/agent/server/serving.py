@@ -19,12 +19,14 @@ from PIL import Image
 from pydantic import BaseModel
 
 from agent import Agent, Answer, Decision, Usage, View
-from agent.server.run import Server, configure, listen
+from agent.replies import read_answer
+from agent.server.run import Server, configure
 from agent.server.service import Service
 from agent.server.settings import ServerSettings
 from agent.server.threads import FILE
 from tools.base import Call, Region, Tool
 from tools.pictures import Picture
+from tools.remote.local import listen
 from tools.runner import Runner
 
 
@@ -78,13 +80,22 @@ class Scripted:
 class Streaming(Scripted):
     """Many questions at once, and the answer word by word."""
 
-    thread_safe = True
+    thread_safe = clean_deltas = True
 
     def stream_answer(self, view: View, emit: Callable[[str], None]) -> Answer:
         answer = self.answer(view)
         for word in answer.text.split(" "):
             emit(f"{word} ")
         return answer
+
+
+class Thinking(Scripted):
+    """Thinks aloud before it answers, as some chat models do."""
+
+    def stream_answer(self, view: View, emit: Callable[[str], None]) -> Answer:
+        for piece in ("Let me see, perhaps green. ", "</think>", "It is \\boxed{", "red", "}."):
+            emit(piece)
+        return read_answer("Let me see, perhaps green. </think>It is \\boxed{red}.", view)
 
 
 class Running:

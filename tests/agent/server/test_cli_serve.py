@@ -15,7 +15,9 @@ pytest.importorskip("fastapi")
 from typer.testing import CliRunner
 
 from agent.cli_serve import app
+from agent.cli_ui import app as ui
 from agent.profiles import p2g_home
+from agent.server.threads import FILE
 from policies.base_lm import base_lm_path, base_lm_ready
 from tests.agent.server.serving import until
 from tools.errors import UsageError
@@ -46,6 +48,7 @@ def test_a_server_open_to_others_needs_tokens(tmp_path):
 def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr("agent.cli_serve.PACKAGES", ("uvicorn", "not_there"))
     assert fails() == "p2g serve needs the package not-there: pip install 'p2g[serve]'"
+    assert str(CliRunner().invoke(ui, []).exception).startswith("p2g ui needs the package not-there")
 
 
 @pytest.mark.parametrize(
@@ -53,11 +56,50 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
     [
         (["-p", "huge"], "unknown profile"),
         (["-p", "nano", "-p", "nano"], "twice"),
-        (["--store", "/dev/null/x"], "write"),
+        (["--store", "/dev/null/x", "--workers", "2"], "choose another --store"),
     ],
 )
 def test_what_cannot_be_served_is_said_before_anything_is_loaded(arguments, said):
     assert said in fails(*arguments)
+
+
+def test_a_damaged_store_is_said_once_and_not_by_one_worker_after_the_other(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr("agent.server.run.Workers.run", started.append)
+    (tmp_path / FILE).write_bytes(b"no database " * 100)
+    assert "cannot keep conversations" in fails("--store", str(tmp_path), "--workers", "2", "--port", "0")
+    assert started == []
+
+
+WORKERS = """
+import sys, time
+from pathlib import Path
+from agent.server.run import Workers
+
+def work():  # the first one dies, the second one stays and never sets a handler of its own
+    begun = Path(sys.argv[1]) / str(len(list(Path(sys.argv[1]).iterdir())))
+    begun.touch()
+    if begun.name == "1":
+        time.sleep(60)
+
+Workers(1, work).run()
+"""
+
+
+@pytest.mark.parametrize("begun", [1, 2])
+def test_a_server_told_to_end_while_it_replaces_a_worker_ends(tmp_path, begun):
+    command = [sys.executable, "-c", WORKERS, str(tmp_path)]
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path.parent)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as process:
+        try:
+            assert process.stderr is not None
+            assert "starting another" in process.stderr.readline()  # a second of rest begins
+            until(lambda: len(list(tmp_path.iterdir())) == begun)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+            assert len(list(tmp_path.iterdir())) == begun
+        finally:
+            process.kill()
 
 
 @pytest.mark.skipif(not base_lm_ready(p2g_home()), reason="the base model is not here: `p2g weights fetch`")

@@ -121,6 +121,7 @@ def test_all_bodies_together_have_a_limit():
         ({"host": "127.0.0.1.evil.example"}, 403),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"host": "localhost:1", "origin": "http://localhost:1"}, 200),
         ({}, 200),
     ],
@@ -149,9 +150,10 @@ def test_what_is_not_the_token(sent):
 
 def test_tokens_come_from_a_file(tmp_path):
     path = tmp_path / "tokens"
-    path.write_text("# who may ask\nann open-sesame\n\nsesame-open-2  # for scripts\n")
-    assert [name for name, _ in read_tokens(path)] == ["ann", "token4"]
+    path.write_text("# who may ask\nann open-sesame\n\nsesame-open-2  # for scripts\nben open#sesame-3\t#his\n")
+    assert [name for name, _ in read_tokens(path)] == ["ann", "token4", "ben"]
     assert owner_of("bearer sesame-open-2", read_tokens(path)) == "token4"
+    assert owner_of("bearer open#sesame-3", read_tokens(path)) == "ben"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sqlite3
@@ -143,3 +144,34 @@ def test_two_processes_do_not_answer_in_one_conversation_at_once(tmp_path):
         with mine.held("a"):
             pass
     mine.close()
+
+
+def test_a_picture_that_cannot_be_written_leaves_no_file(tmp_path, monkeypatch):
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with served(store=tmp_path) as running:
+        monkeypatch.setattr(os, "fsync", full)
+        reply = httpx.post(f"{running.url}/v1/ask", json={"question": "What?", "thread_id": "t", "picture": PICTURE})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (503, "store_failed")
+    assert list((tmp_path / "pictures").iterdir()) == []
+
+
+def test_forgetting_leaves_nothing_of_a_conversation_known_or_not(tmp_path):
+    with served(store=tmp_path) as running:
+        httpx.post(f"{running.url}/v1/ask", json={"question": "What?", "thread_id": "t", "picture": PICTURE})
+        for name in ("t", "never"):
+            assert httpx.delete(f"{running.url}/v1/conversations/{name}").json() == {"deleted": True}
+        with sqlite3.connect(tmp_path / FILE) as database:
+            for table in ("used", "checkpoints", "writes"):
+                assert database.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+
+
+def test_the_picture_of_a_conversation_about_a_part_is_not_opened_again(tmp_path):
+    with served(store=tmp_path) as running:
+        ask = {"question": "What?", "thread_id": "t", "picture": PICTURE, "box": [10, 10, 30, 30]}
+        picture = httpx.post(f"{running.url}/v1/ask", json=ask).json()["picture"]
+        assert httpx.get(f"{running.url}/v1/conversations/t").json()["sha256"] == picture["sha256"]
+        for path in (tmp_path / "pictures").iterdir():
+            path.unlink()  # still open in this process
+        assert httpx.post(f"{running.url}/v1/ask", json={"question": "And?", "thread_id": "t"}).status_code == 200

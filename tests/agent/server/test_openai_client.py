@@ -8,7 +8,7 @@ pytest.importorskip("openai")
 pytest.importorskip("fastapi")
 import openai
 
-from tests.agent.server.serving import PICTURE, Streaming, png, served, until, url_of
+from tests.agent.server.serving import PICTURE, Streaming, Thinking, png, served, until, url_of
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +169,12 @@ def test_a_full_server_is_a_rate_limit_error_with_a_time_to_come_back():
         assert int(caught.value.response.headers["retry-after"]) >= 1
         full.controller.gate.set()
         assert first.result().choices[0].message.content.startswith("wait")
+
+
+def test_a_stream_does_not_say_what_is_cleaned_away_later():
+    with served(Thinking()) as running:
+        asked = {"model": "tiny", "messages": [message("What colour?")]}
+        whole = client(running.url).chat.completions.create(**asked)
+        chunks = list(client(running.url).chat.completions.create(**asked, stream=True))
+    assert whole.choices[0].message.content == "red"
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "red"

@@ -156,3 +156,17 @@ def test_metrics_tell_questions_phases_experts_tokens_and_refusals():
             "p2g_questions_waiting 0.0",
         ):
             assert line in text, line
+
+
+def test_a_question_that_gets_no_thread_gives_its_place_back(monkeypatch):
+    from agent.server.desk import Run
+
+    def none(run: Run) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with served(running=1, waiting=0) as running:
+        with monkeypatch.context() as patched:
+            patched.setattr(Run, "start", none)
+            assert ask(running.url, "What?").status_code == 500
+        assert running.desk.held == 0
+        assert ask(running.url, "What?").status_code == 200

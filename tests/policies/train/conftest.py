@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from policies.config import SPECIAL_TOKENS
 from policies.train.recipe import Recipe
+from tests.policies.tiny import random_lm
 
 SETTINGS = {
     "steps": 8,
@@ -59,21 +59,7 @@ def small():
 def base(tmp_path_factory, tokenizer):
     """A random LM without the special tokens, and its tokenizer."""
     folder = tmp_path_factory.mktemp("base")
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer) - len(SPECIAL_TOKENS),
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-    )
-    lm = LlamaForCausalLM(config)
-    for parameter in lm.parameters():
-        parameter.data.mul_(4) if parameter.ndim > 1 else None
-    lm.save_pretrained(folder)
+    random_lm(len(tokenizer) - len(SPECIAL_TOKENS)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -1,27 +1,35 @@
 """Forced runs on a tiny model: priced, kept, labelled by what they showed; and the trees made of them."""
 
 import math
+import shlex
+import shutil
 
 import pytest
 import torch
 
+from policies.base_lm import base_lm_path
+from policies.config import CLIP_MEAN
 from policies.data.visual_experts import HELD_OUT_PLUGINS
 from policies.data.visual_scene import HELD_OUT
 from policies.nano import Policy
 from policies.text.engine import TextEngine
 from policies.text.protocol import Protocol
+from policies.train import calibrate, sources
 from policies.train.counterfactual import ROWS, Forced, run_forced, summary
 from policies.train.decision_trees import ANSWERS, CALLS, Decisions
 from policies.train.expert_runs import SimulatedExperts
 from policies.train.learner import load_tokenizer, make_learner
 from policies.train.loop import train
+from policies.train.packing import Packer
 from policies.train.player import Outcome, Player, engine_of
 from policies.train.plugins import check_plugins
-from policies.train.policy import JUDGED, LABELS, identity, label, recalibrate
+from policies.train.policy import JUDGED, LABELS, PolicyStage, fit_decisions, identity, label, make_labels, recalibrate
 from policies.train.questions import asked
-from policies.train.recipe import LabelRecipe, ModelRecipe, Recipe, StageRecipe
+from policies.train.recipe import LabelRecipe, ModelRecipe, Recipe, StageRecipe, load_recipe
 from policies.train.records import Records, read_records
 from policies.train.rollouts import Trials, play_labels, play_live
+from policies.train.stages import Work
+from policies.train.weights import save_weights
 from tools.errors import UsageError
 
 QUIET = lambda line: None  # noqa: E731
@@ -116,7 +124,6 @@ def learner(base):
 def test_the_engine_of_a_learner_decides_with_what_was_learned(learner, base):
     """Adapter and rows included: its p_call is that of the packed tree that the learner trains on."""
     from policies.data.tree import Branch, Tree
-    from policies.train.packing import Packer
 
     tokenizer = load_tokenizer(base)
     protocol = Protocol(tokenizer)
@@ -139,8 +146,10 @@ def test_identity_changes_with_any_weight(learner):
 
 
 def test_training_labels_never_touch_held_out_pictures(learner, base, tmp_path):
-    with pytest.raises(UsageError, match="are held out"):
-        label(learner, base, tmp_path, LabelRecipe(tracks=["pages"]), range(HELD_OUT - 1, HELD_OUT + 1), QUIET)
+    for first in (HELD_OUT - 1, HELD_OUT, HELD_OUT + 10):
+        recipe = Recipe(out=tmp_path, policy={"labels": {"tracks": ["pages"], "first": first, "pictures": 2}})
+        with pytest.raises(UsageError, match="are held out"):
+            make_labels(recipe, learner, base, QUIET)
     with pytest.raises(UsageError, match="there is no 'books'"):
         label(learner, base, tmp_path, LabelRecipe(tracks=["books"]), range(1), QUIET)
 
@@ -148,6 +157,7 @@ def test_training_labels_never_touch_held_out_pictures(learner, base, tmp_path):
 @pytest.fixture
 def decisions(protocol):
     rows = [row(0, False, True), row(1, True, False, expert=""), row(2, False, False), row(3, False, True)]
+    rows.append(row(4, False, True))
     return lambda **changes: Decisions(protocol, rows, seed=1, **changes)
 
 
@@ -178,9 +188,70 @@ def test_a_called_name_stands_in_the_prompt_and_names_change(decisions, protocol
 
 def test_each_picture_comes_once_an_epoch_and_neither_can_be_left_out(decisions):
     questions = lambda source, n: [tuple(source.trees(i)[0].branches[0].prompt) for i in range(n)]  # noqa: E731
-    assert len(set(questions(decisions(plugins=0.0), 4))) == 4
-    assert len(set(questions(decisions(plugins=0.0, neither="leave out"), 3))) == 3
-    assert len(decisions(neither="leave out").names) == 3
+    assert len(set(questions(decisions(plugins=0.0), 4))) == 4  # the fifth is kept apart
+    without = decisions(plugins=0.0, neither="leave out")
+    assert len(without.names) + len(without.held) == 4
+    assert len(set(questions(without, len(without.names)))) == len(without.names)
+
+
+def test_validation_is_on_pictures_that_neither_stage_trains_on(protocol, tmp_path):
+    rows = [row(index, index % 2 == 0, True) for index in range(100)]
+    made = Decisions(protocol, rows, seed=1, plugins=0.0), Trials(protocol, rows, Recipe(out=tmp_path))
+
+    def seen(first):
+        decisions, trials = ({tuple(s.trees(first + n)[0].branches[0].prompt) for n in range(300)} for s in made)
+        return decisions, trials
+
+    (trained, rewarded), (held, rewarded_held) = seen(0), seen(sources.HELD_OUT)
+    assert len(trained) == 98
+    assert len(held) == 2
+    assert held == rewarded_held
+    assert held.isdisjoint(trained | rewarded)
+
+
+@pytest.mark.parametrize("name", ["nano", "cpu", "tiny"])
+def test_the_trees_of_a_recipe_that_ships_show_pictures_as_its_model_takes_them(name, protocol, tmp_path):
+    recipe = load_recipe(name, [f"out={tmp_path}"])
+    with Records(recipe.folder("policy") / LABELS / ROWS, Forced, {"made": "by hand"}) as records:
+        for index in range(2):
+            records.append(row(index, False, True))
+    region = recipe.model.region
+    side, mean, scale = region["vision_side"], region.get("image_mean", CLIP_MEAN), region.get("crop_scale", 1.2)
+    for source in (PolicyStage(recipe).source(protocol), Trials(protocol, [row(0, False, True)], recipe)):
+        assert (source.optics.side, source.optics.mean, source.optics.crop_scale) == (side, tuple(mean), scale)
+        assert source.trees(0)[0].image.shape == (side, side, 3)
+
+
+def test_validation_of_the_policy_runs_the_model_once(learner, base, decisions):
+    class Given(PolicyStage):
+        def source(self, protocol):
+            return decisions(plugins=0.0)
+
+    stage, calls = Given(Recipe()), []
+    stage.begin(learner, base, QUIET)
+    model = lambda batch: calls.append(batch) or learner(batch)  # noqa: E731
+    work = Work(model, learner, Packer(learner.config), "cpu", torch.Generator())
+    found = stage.measure(work, stage.source(None).trees(0))
+    assert len(calls) == 1
+    assert "loss" in found
+    assert any(name.startswith("p_call") for name in found)
+
+
+def test_the_advice_for_weights_that_are_spread_over_devices_works(learner, base, tmp_path):
+    home, folder = tmp_path / "home", tmp_path / "policy"
+    shutil.copytree(base, base_lm_path(home))
+    (base_lm_path(home) / "source.json").write_text("{}")
+    save_weights(learner, folder)
+    learner.rows.device_mesh = "as fully_shard gives"
+    recipe = Recipe(out=tmp_path, policy={"labels": {"tracks": ["pages"], "held_out": 2}})
+    work, said = Work(learner, learner, Packer(learner.config), "cpu", torch.Generator()), []
+    assert fit_decisions(recipe, work, base_lm_path(home), folder, said.append) == {}
+    words = shlex.split(said[0].partition("fit them by: ")[2])
+    assert words[:3] == ["python", "-m", "policies.train.calibrate"]
+    calibrate.main([*words[3:], "--plugins", "0"])  # which cannot fit a random model, and says so
+    assert {r.index for r in read_records(folder / JUDGED / ROWS, Forced)} == {HELD_OUT, HELD_OUT + 1}
+    fit_decisions(recipe, work, base, folder, said.append)
+    assert "only weights on the base from the cache" in said[1]
 
 
 def test_the_same_item_gives_the_same_trees_and_the_digest_follows_the_rows(decisions, protocol):

@@ -8,13 +8,14 @@ import torch
 
 from policies.text.protocol import Protocol
 from policies.train.counterfactual import ROWS, Forced
+from policies.train.learner import make_learner
 from policies.train.loop import train
 from policies.train.player import Outcome
 from policies.train.policy import LABELS, PolicyStage
 from policies.train.recipe import Recipe
 from policies.train.records import Records
 from policies.train.reward import BEST, RewardStage
-from tools.errors import TrainingError
+from tools.errors import TrainingError, UsageError
 
 NEEDED = ("What is the total price on page {}?", "Which date is printed beside number {}?")
 KNOWN = ("Is {} a number?", "How much is {} and {}?")
@@ -61,7 +62,7 @@ def toy(tmp_path):
         recipe = Recipe(
             seed=seed,
             out=out,
-            policy={**SHARED, "steps": 60, "plugins": 0.0, **(policy or {})},
+            policy={**SHARED, "steps": 100, "plugins": 0.0, **(policy or {})},
             reward={**SHARED, "steps": 60, "rollouts": "labels", "price": 0.05, "window": 40, **(reward or {})},
         )
         if not (out / "policy" / LABELS / ROWS).exists():
@@ -86,8 +87,8 @@ class Short(Protocol):
 class Labelled(PolicyStage):
     """Its labels are given, and nothing is calibrated."""
 
-    def prepare(self, learner, base, say):
-        self.base, self.say = base, say
+    def prepare(self, learner):
+        pass
 
     def source(self, protocol):
         return super().source(Short(protocol.tokenizer))
@@ -132,6 +133,33 @@ def test_a_price_that_eats_every_gain_is_a_collapse_and_is_stopped(toy, base):
     with pytest.raises(TrainingError, match=r"the policy never calls: .*best weights .*lower reward.price \(now 5\)"):
         train(recipe, "reward", base, kind=Rewarded, say=lambda line: None)
     assert (recipe.folder("reward") / BEST / "token_rows.safetensors").is_file()
+
+
+def test_a_process_that_made_no_labels_has_all_that_the_stages_need(toy, base):
+    recipe = toy()
+    learner = make_learner(recipe.model, recipe.reward, base, None, "cpu")
+    policy, reward = Labelled(recipe), Rewarded(recipe)
+    for stage in (policy, reward):
+        stage.begin(learner, base, print)
+    assert set(policy.weights) == {"needed", "not needed", "blind", "plug-in"}
+    before = learner.rows.detach().clone()
+    learner.rows.data.add_(1)
+    with reward.began(learner):
+        assert torch.equal(learner.rows, before)
+    assert reward.say is print
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"shard": True}, "whole on every device: leave shard"),
+        ({"branch_tokens": 40}, "cannot cut them: set branch_tok"),
+    ],
+)
+def test_what_reward_cannot_do_is_refused_in_one_line(toy, base, changes, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        train(toy(reward=changes), "reward", base, kind=Rewarded, say=lambda line: None)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_run_of_reward_cut_and_resumed_equals_one_in_one_piece(toy, base, tmp_path):

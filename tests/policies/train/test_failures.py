@@ -104,6 +104,19 @@ def test_a_run_does_not_go_over_another_or_on_as_another(recipe, run):
         run(recipe(seed=2), resume=True)
 
 
+def test_a_run_goes_on_from_its_own_first_weights_wherever_they_are(recipe, run, tmp_path):
+    for name in ("one", "other"):
+        run(recipe(out=tmp_path / name, steps=2, seed=2 if name == "other" else 1))
+    run(recipe(init=str(tmp_path / "one/instruct"), piece=1e-9))
+    with pytest.raises(UsageError, match=r"had initial weights \(SHA-256\) \w{64}, not \w{64}"):
+        run(recipe(init=str(tmp_path / "other/instruct")), resume=True)
+    with pytest.raises(UsageError, match=r"had initial weights \(SHA-256\) \w{64}, not None"):
+        run(recipe(), resume=True)
+    (tmp_path / "one").rename(tmp_path / "moved")
+    facts, _ = run(recipe(init=str(tmp_path / "moved/instruct")), resume=True)
+    assert facts["complete"]
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -11,6 +11,7 @@ import torch
 
 from policies.shards import read_shards
 from policies.train import checkpoint
+from policies.train.sources import HELD_OUT
 
 PROGRAM = Path(__file__).with_name("run_small.py")
 
@@ -35,6 +36,24 @@ def test_a_tiny_model_learns_twenty_questions_by_heart(recipe, run):
     facts, _ = run(full)
     exact = {name: value for name, value in facts["validation"].items() if name != "loss"}
     assert exact == {"exact even": 1.0, "exact odd": 1.0}
+
+
+def test_held_out_items_are_made_once(recipe, run, small):
+    made = []
+
+    class Counts(small.Random):
+        def trees(self, index):
+            if index >= HELD_OUT:
+                made.append(index)
+            return super().trees(index)
+
+    class Stage(small.Small):
+        def source(self, protocol):
+            return Counts(protocol)
+
+    _, lines = run(recipe(steps=3, validate_minutes=1e-9, validate_items=2), kind=Stage)
+    assert sum("held out" in line for line in lines) == 3
+    assert made == [HELD_OUT, HELD_OUT + 1]
 
 
 def test_a_run_cut_twice_equals_one_in_one_piece(recipe, run, tmp_path):

@@ -38,7 +38,7 @@ def seeing(recipe):
 
 def test_answers_that_can_only_be_seen_are_learned_through_tower_and_projectors(seeing, run):
     rates = {"language": 5e-2, "projectors": 1e-2, "tower": 1e-2, "rows": 5e-2}
-    full = seeing("full", rates=rates, steps=120, tokens=400, clip=5, validate_minutes=10, validate_items=5)
+    full = seeing("full", rates=rates, steps=260, tokens=400, clip=5, validate_minutes=10, validate_items=5)
     facts, _ = run(full)
     assert facts["validation"]["exact seen"] == 1.0
     assert facts["validation"]["exact appended"] == 1.0
@@ -73,6 +73,29 @@ def test_a_stage_begins_with_the_weights_of_another(seeing, run, base, language,
     assert torch.equal(found, stored.float())
     assert stored.any()
     assert torch.equal(state["rows"], read_shards(folder, "token_rows")["rows"].float())
+
+
+@pytest.mark.parametrize("rates", [{"language": 3e-2}, {"rows": 1e-2}])
+def test_a_language_model_trained_in_full_stays_with_the_stages_after_it(seeing, run, base, rates, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(seeing("full", out=first, steps=2))
+    run(seeing(out=second, steps=2, rates=rates, init=str(first / "instruct")))
+    before, after = (read_shards(out / "instruct/language", "model") for out in (first, second))
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert (second / "instruct/adapter_model.safetensors").is_file() == ("language" in rates)
+    recipe = seeing(rates=rates)
+    state = make_learner(recipe.model, recipe.instruct, base, second / "instruct", "cpu").state_dict()
+    (found,) = [v for k, v in state.items() if k.replace(".base_layer", "").endswith("layers.1.mlp.up_proj.weight")]
+    (stored,) = [v for k, v in before.items() if k.endswith("layers.1.mlp.up_proj.weight")]
+    assert torch.equal(found, stored.float())
+
+
+def test_an_adapter_merged_into_a_language_model_that_does_not_learn_is_not_lost(seeing, run, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    run(seeing(out=first, steps=2))
+    run(seeing("full", out=second, steps=1, rates={"rows": 1e-2}, init=str(first / "instruct")))
+    assert read_shards(second / "instruct/language", "model")
 
 
 def test_weights_of_another_shape_are_refused_with_their_folder(seeing, run, base, tmp_path):

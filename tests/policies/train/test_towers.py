@@ -5,14 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from policies.nano import WEIGHTS
 from policies.train.towers import load_tower, tower_config
 from tools.errors import UsageError
 
 
 def test_the_tower_sees_what_the_backbone_of_the_nano_grounding_dino_sees():
     from transformers import GroundingDinoForObjectDetection
-
-    from policies.train.towers import WEIGHTS
 
     detector = GroundingDinoForObjectDetection.from_pretrained(WEIGHTS / "grounding-nano").float().eval()
     tower = load_tower(Path("grounding-nano")).eval()

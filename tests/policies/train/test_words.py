@@ -7,8 +7,10 @@ from policies.data.tree import Branch, Tree
 from policies.data.visual_scene import Optics
 from policies.data.visual_words import SceneWords, WordsSettings
 from policies.text.protocol import Protocol
-from policies.train.learner import load_tokenizer
+from policies.train.flops import Flops
+from policies.train.learner import load_tokenizer, make_learner
 from policies.train.loop import train
+from policies.train.packing import Packer
 from policies.train.recipe import Recipe
 from policies.train.words import Words
 from tools.errors import UsageError
@@ -64,6 +66,20 @@ def test_it_learns_to_name_what_it_sees_and_keeps_tokens_as_long_as_words(base, 
     assert {"vision.safetensors", "projectors.safetensors", "token_rows.safetensors"} <= {
         file.name for file in (tmp_path / "out" / "words").iterdir()
     }
+
+
+def test_its_arithmetic_is_that_of_the_tower_and_both_projectors(base, recipe):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    settings = recipe(1)
+    learner = make_learner(settings.model, settings.words, base, None, "cpu")
+    stage = Plain(settings)
+    batch = Packer(learner.config).collate(stage.source(Protocol(load_tokenizer(base))).trees(0))
+    with FlopCounterMode(display=False) as counter:
+        features = learner.model.vision_features(batch.visuals.pictures)
+        learner.model.projector(features)
+        learner.model.resampler(features)
+    assert stage.operations(Flops(learner), batch) == pytest.approx(3 * counter.get_total_flops(), rel=0.1)
 
 
 def test_untrained_it_names_nothing(base, recipe):

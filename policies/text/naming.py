@@ -1,0 +1,30 @@
+"""Names of things in texts: whether a text says a name, and which names experts were asked for and did not find."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tools.base import Region
+
+
+def says(text: str, name: str) -> bool:
+    """Whether `name` stands in `text` as words of their own, maybe in the plural."""
+    words = re.escape(name.strip())
+    return bool(words) and bool(re.search(rf"(?<!\w){words}(?:e?s)?(?!\w)", text, re.IGNORECASE))
+
+
+def missing(asked: Iterable[tuple[Sequence[str], Sequence[Region]]]) -> list[str]:
+    """The names, each once, that stand on none of the regions which the expert returned that was asked for them.
+
+    Full stops do not count: experts for objects leave them out of their labels.
+    """
+    out: list[str] = []
+    for names, regions in asked:
+        seen = [_plain(f"{region.label} {region.text or ''}") for region in regions]
+        out += [name for name in names if _plain(name) and not any(says(text, _plain(name)) for text in seen)]
+    return list(dict.fromkeys(out))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace(".", " ").split())

@@ -1,0 +1,41 @@
+"""Names in texts are words of their own; what was asked for and not found is told alike in use and in training."""
+
+import pytest
+
+from policies.text.naming import missing, says
+from policies.train.player import _missing
+from tools.base import Region
+
+
+def region(label="", text=None):
+    return Region(box=(0, 0, 1, 1), label=label, text=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("red car", "car", True),
+        ("two CARS", "car", True),
+        ("boxes", "box", True),
+        ("scarf", "car", False),
+        ("carpet", "car", False),
+        ("car", "", False),
+        ("a (b", "(b", True),
+    ],
+)
+def test_a_name_stands_in_a_text_as_words_of_its_own(text, name, expected):
+    assert says(text, name) == expected
+
+
+def test_missing_are_the_names_that_no_region_of_their_own_call_says():
+    asked = [
+        (["car", "St. Mary", "dog", "dog", " "], [region("scarf"), region("st mary"), region("text", "Beware of the")]),
+        (["cat"], [region("red"), region("cat")]),
+        (["red cat"], [region("red"), region("cat")]),  # no words across two regions
+    ]
+    assert missing(asked) == ["car", "dog", "red cat"]
+
+
+def test_a_played_question_is_told_the_same_without_power_over_the_prompt():
+    found = [[region("scarf"), region("Dog")], [region("text", "Total")]]
+    assert _missing(["ground: car; dog; <|region|>", "read:"], found) == ["car", "‹|region|›"]

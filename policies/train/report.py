@@ -80,6 +80,7 @@ def plot(folder: Path) -> None:
         place.plot([x for x, _ in points], [y for _, y in points], marker=".", label=label)
     axes[0][1].set_title("exact match, held out")
     for place in (axes[0][0], axes[0][1]):
-        if place.get_legend_handles_labels()[0]:
-            place.legend(fontsize=7)
+        if lines := len(place.get_legend_handles_labels()[0]):
+            beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if lines > 4 else {}
+            place.legend(fontsize=7, ncols=1 + lines // 12, **beside)
     figure.savefig(folder / "training.png", dpi=110)

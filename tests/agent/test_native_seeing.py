@@ -253,6 +253,18 @@ def test_in_append_context_a_call_follows_the_question_that_it_was_made_for(
     assert ("Options: red; blue" in text.partition("<|call|>")[0]) == offered
 
 
+@pytest.mark.parametrize(("many", "mode", "asked"), [(0, "learned", 2), (2, "learned", 1), (0, "always", 2)])
+def test_where_nothing_was_found_the_experts_that_were_not_asked_look_once(
+    home, clip_weights, picture, many, mode, asked
+):
+    ground = Ground()
+    ground.many = many
+    agent, _ = agent_of(home, clip_weights, ground, Read(), said="ground: car")
+    answer = agent.ask(picture, QUESTION, mode=mode, threshold=0 if mode == "learned" else None)
+    assert [cost.expert for cost in answer.ledger.experts] == ["ground", "read"][:asked]
+    assert answer.decision.calls[0].expert == "ground"
+
+
 def test_when_every_expert_fails_the_model_still_looks(home, clip_weights, picture):
     agent, engine = agent_of(home, clip_weights, Broken(), said="read:")
     answer = agent.ask(picture, QUESTION, ["red", "blue"], mode="always")

@@ -38,7 +38,7 @@ def test_defaults_stand_under_every_stage(tmp_path):
         ("sed = 1", "unknown key sed"),
         ("[instruct]\nstep = 1", "unknown key instruct.step"),
         ("[model]\nvison = {}", "unknown key model.vison"),
-        ("[defaults]\nrate = 1", "unknown key align.rate"),
+        ("[defaults]\nrate = 1", "unknown key words.rate"),
         ("[align]\ntokens = 'many'", "align.tokens: input should be a valid integer"),
         ("[align]\nsteps = 1\nminutes = 2", "align: give steps or minutes, not both"),
         ("[align", "is not TOML"),

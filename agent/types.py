@@ -133,7 +133,8 @@ class Controller(Protocol):
 
     Optional: `thread_safe = True` lets several questions use it at once; `stream_answer(view, emit)` is `answer` that
     also calls `emit(text)` for each piece of text; `forget()` drops what earlier questions left behind, so that a
-    measured answer does not depend on them; `close()` frees what it holds.
+    measured answer does not depend on them; `clean_deltas = True` says that the pieces it emits join to the very text
+    of the answer; `close()` frees what it holds.
     """
 
     def decide(self, view: View) -> Decision: ...

@@ -1,8 +1,8 @@
 """Attention for training on CPUs: the query heads that share a key head are one matrix product, softmax stays in bf16.
 
 The eager attention of transformers copies keys and values for every query head and softmaxes in fp32, which on a CPU is
-memory traffic and three quarters of a training step; this takes a quarter of its time. Softmax of a bf16 row sums in
-fp32 inside; only what is kept of it is rounded.
+memory traffic and over half of a training step; this takes a quarter to a half of its time (41 to 83 ms a layer against
+160 to 175 at 3 x 760 tokens on two cores). Softmax of a bf16 row sums in fp32 inside; only what is kept is rounded.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from policies.config import SPECIAL_TOKENS, P2GConfig
 from policies.model import P2GModel
-from policies.train import attention as attention_module
+from policies.train.attention import register as register_attention
 from policies.train.packing import Batch
 from policies.train.recipe import ModelRecipe, Rates, StageRecipe, TinyLanguage
 from policies.train.towers import load_tower
@@ -144,7 +144,7 @@ def make_learner(model: ModelRecipe, stage: StageRecipe, base: Path, init: Path 
     old = min(ids)
     if ids != list(range(old, len(tokenizer))):
         raise UsageError(f"the special tokens are not the last of the tokenizer in {base}: take the plain one")
-    attention = "sdpa" if device.startswith("cuda") else attention_module.register()
+    attention = "sdpa" if device.startswith("cuda") else register_attention()
     own = init is not None and (init / LANGUAGE).is_dir()  # trained in full before
     if init is not None and own:
         language = _loaded(init / LANGUAGE, dtype, attention)

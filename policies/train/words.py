@@ -1,10 +1,9 @@
 """The stage `words`: tower and projectors learn to give tokens that lie near the embeddings of the words for a picture.
 
-No pass through the language model: a picture costs its tower alone, some twenty times less than a caption, and the
-language model then meets visual tokens that it can nearly read. The loss is the cross-entropy between the words of a
-picture, each as likely, and a softmax over the cosines of its mean token with these, with the words of the other
-pictures and with some drawn from the vocabulary; the tokens are held to the length of a word. Every picture goes
-through both projectors.
+No pass through the language model: a picture costs its tower alone, and the language model then meets visual tokens
+that it can nearly read. The loss is the cross-entropy between the words of a picture, each as likely, and a softmax
+over the cosines of its mean token with these, with the words of the other pictures and with some drawn from the
+vocabulary; the tokens are held to the length of a word. Every picture goes through both projectors.
 """
 
 from __future__ import annotations

@@ -4,20 +4,14 @@ import copy
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM
 
 from policies.train.attention import register
+from tests.policies.tiny import tiny_text
 
 
 def models(dtype=torch.float32):
-    config = LlamaConfig(
-        vocab_size=50,
-        hidden_size=48,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=6,
-        num_key_value_heads=2,
-    )
+    config = tiny_text(hidden_size=48, num_attention_heads=6, num_key_value_heads=2)
     torch.manual_seed(0)
     plain = LlamaForCausalLM._from_config(copy.deepcopy(config), attn_implementation="eager", dtype=dtype)
     ours = LlamaForCausalLM._from_config(copy.deepcopy(config), attn_implementation=register(), dtype=dtype)

@@ -38,8 +38,9 @@ layers: $(DEV)
 unit: $(DEV) weights
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
-bench: $(DEV) weights  ## where the time goes: import, load, OCR, decide, answer; the runner; scenes a second
+bench: $(DEV) weights  ## where the time goes: import, load, OCR, decide, answer; contexts; the runner; scenes a second
 	$(BIN)/python -m evaluation.bench --json runs/bench.json
+	$(BIN)/python -m policies.bench_model --json runs/bench_model.json
 	$(BIN)/python -m evaluation.bench_runner --json runs/bench_runner.json
 	rm -rf runs/bench-scenes
 	$(BIN)/python -m policies.data.scenes.shards --out runs/bench-scenes --scenes 120 --workers 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,10 +20,11 @@ class _Strict(BaseModel):
 
 
 class Shape(_Strict):
-    """Of the network."""
+    """Of the network. Fewer than 16 channels are refused: oneDNN, which computes on CPUs, writes past its buffer in
+    the gradient of a strided 1x1 convolution then (issue 6035 there), and training crashes at times."""
 
-    stem: int = 32
-    widths: tuple[int, ...] = (32, 64, 128, 256)
+    stem: int = Field(default=32, ge=16)
+    widths: tuple[Annotated[int, Field(ge=16)], ...] = (32, 64, 128, 256)
     depths: tuple[int, ...] = (2, 2, 2, 2)
     d_model: int = 128
     heads: int = 4

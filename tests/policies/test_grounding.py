@@ -403,6 +403,9 @@ def test_a_recipe_says_what_is_wrong_with_it(tmp_path):
     broken.write_text("[dense]\nsteps = 'many'\n")
     with pytest.raises(UsageError, match=r"dense\.steps"):
         load_recipe(broken)
+    broken.write_text("[shape]\nstem = 8\n[dense]\nsteps = 1\nbatch = 1\n[full]\nsteps = 1\nbatch = 1\n")
+    with pytest.raises(UsageError, match=r"shape\.stem .* greater than or equal to 16"):
+        load_recipe(broken)
     assert Path(load_recipe("cpu").name).name == "cpu"
 
 

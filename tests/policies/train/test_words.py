@@ -43,7 +43,7 @@ class Plain(Words):
 
 @pytest.fixture
 def recipe(tmp_path):
-    vision = {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
+    vision = {"model_type": "resnet", "embedding_size": 16, "hidden_sizes": [16, 16], "depths": [1, 1]}
     vision |= {"layer_type": "basic"}
     region = {"vision_side": 16, "vision_feature_layer": -1, "resampler_heads": 2, "resampler_head_dim": 8}
 

@@ -15,18 +15,21 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from policies.nano import weights_path
+from policies.nano import Policy, weights_path
+from policies.train.weights import LANGUAGE
 from tools.errors import P2GError, UsageError
 
 
 def average(old: Path, new: Path, out: Path, share: float = 0.5) -> None:
-    """`out`: every tensor is `share` of `new` and the rest of `old`; all else is `new`'s. Raises `UsageError` for
-    folders that do not hold the same tensors."""
+    """`out`: every tensor is `share` of `new` and the rest of `old`, with the settings of `new`; threshold and
+    temperature are as before a fit. Raises `UsageError` for folders that do not hold the same tensors."""
     files = sorted(file.name for file in new.glob("*.safetensors"))
     if not 0 <= share <= 1:
         raise UsageError(f"share must be between 0 and 1, got {share}")
     if files != sorted(file.name for file in old.glob("*.safetensors")):
         raise UsageError(f"{old} and {new} have other files of weights: average what was trained in the same way")
+    if any((folder / LANGUAGE).is_dir() for folder in (old, new)):
+        raise UsageError(f"a language model that was trained in full ({LANGUAGE}/) is not averaged: take LoRA weights")
     if out.exists():
         raise UsageError(f"{out} is there already: name a new folder")
     means = {}
@@ -40,7 +43,9 @@ def average(old: Path, new: Path, out: Path, share: float = 0.5) -> None:
         }
     out.mkdir(parents=True)
     for file in new.glob("*.json"):
-        shutil.copy(file, out)
+        if file.name not in ("policy.json", "training.json"):  # what was fitted on, and said of, other weights
+            shutil.copy(file, out)
+    (out / "policy.json").write_text(Policy().model_dump_json() + "\n")
     for name, tensors in means.items():
         save_file(tensors, out / name, metadata={"format": "pt"})
 

@@ -17,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 from policies.data.scenes.assets import PACK
-from policies.data.scenes.fetch import _renderer
+from policies.data.scenes.fetch import renderer
 from policies.data.scenes.packages import Row, debian, npm, read_table, write_table
 from tools.errors import P2GError
 
@@ -28,7 +28,7 @@ MOST_CLIP_ART = 6000
 
 def more(out: Path) -> None:
     """Fills `out` with pictures and `sprites.tsv`: name (may be empty), file, words, about. Raises P2GError."""
-    render = _renderer()
+    render = renderer()
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         names = ["@lobehub/fluent-emoji-3d", "emojibase-data", "@iconify-json/noto"]

@@ -80,7 +80,7 @@ def fetch(out: Path, say: Callable[[str], None] = print) -> Path:
 
 def drawings(place: Place) -> Fetched:
     """A second picture, drawn in another style, of each kind of the pack."""
-    render = _renderer()
+    render = renderer()
     package, version = npm(["@iconify-json/noto"], place.download)[0]
     icons = json.loads((package / "icons.json").read_text(encoding="utf-8"))
     names = json.loads((package / "chars.json").read_text(encoding="utf-8"))
@@ -99,7 +99,7 @@ def drawings(place: Place) -> Fetched:
 
 def flags(place: Place) -> Fetched:
     """Flags of countries as kinds of their own."""
-    render = _renderer()
+    render = renderer()
     package, version = npm(["flag-icons"], place.download)[0]
     (place.out / "flags").mkdir(parents=True, exist_ok=True)
     sprites, kinds = [], []
@@ -164,7 +164,8 @@ SOURCES: dict[str, Callable[[Place], Fetched]] = {
 }
 
 
-def _renderer() -> Callable[[str], bytes]:
+def renderer() -> Callable[[str], bytes]:
+    """What makes a PNG, `SIDE` pixels wide, of the text of an SVG. Raises `P2GError` where its package is missing."""
     try:
         import resvg_py
     except ImportError as error:

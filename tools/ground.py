@@ -108,7 +108,8 @@ class Ground(Tool):
             GroundingDinoImageProcessorPil,
         )
 
-        assert self.model_name is not None
+        if self.model_name is None:
+            raise ExpertError(str(self.unavailable()))
         source = str(Path(self.model_name).expanduser()) if _is_path(self.model_name) else self.model_name
         try:
             self._pixels = GroundingDinoImageProcessorPil.from_pretrained(source)

@@ -16,8 +16,7 @@ from agent.calls import parse_calls
 from agent.replies import letter_of
 from agent.state import default_calls
 from agent.types import Answer, Decision, Usage, View
-from policies.data.tree import ANY
-from policies.text.naming import missing, says
+from policies.text.naming import leaves_open, missing, says
 from tools.base import Call, Region
 from tools.safety import neutralise
 
@@ -194,11 +193,6 @@ def call_line(call: Call) -> str:
     if len(values) == 1 and isinstance(values[0], list) and all(isinstance(value, str) for value in values[0]):
         return f"{call.expert}: {'; '.join(values[0])}"
     return f"{call.expert}: {json.dumps(call.args, ensure_ascii=False)}" if call.args else f"{call.expert}:"
-
-
-def leaves_open(text: str) -> bool:
-    """Whether a call asks for any object at all, as the model writes it: `ground: red car; object`."""
-    return any(ANY in (name.strip() for name in line.partition(":")[2].split(";")) for line in text.splitlines())
 
 
 def missing_names(view: View) -> list[str]:

@@ -23,7 +23,7 @@ from policies.text.select import select_rows
 
 FEW, MANY = 4, 16  # regions of a focus turn; in use at most 16
 BUDGETS = (150, 200, 220, 220, 300, 400)  # tokens of rows; in use 220
-PER_TREE = 6  # questions
+PER_TREE, DENSE = 6, 12  # questions; where more are at hand than usual
 PER_SCENE = 8  # focus turns
 
 
@@ -49,10 +49,11 @@ class Turn:
     shown: list[int]
 
 
-def items_of(seen: SeenScene, names: Names, needed: Callable[[str], bool | None]) -> list[Item]:
-    """The questions of the scene whose evidence experts can reach; `needed` says None where nothing is known yet."""
+def items_of(seen: SeenScene, names: Names, needed: Callable[[str], bool | None], more: bool = False) -> list[Item]:
+    """The questions of the scene whose evidence experts can reach (with `more` those of `Scene.more` as well); `needed`
+    says None where nothing is known yet."""
     items = []
-    for number, question in enumerate(seen.scene.questions):
+    for number, question in enumerate([*seen.scene.questions, *(seen.scene.more if more else [])]):
         key = f"{seen.key}/{number}"
         both = about(question, seen.scene, names)
         if both is None:
@@ -63,12 +64,18 @@ def items_of(seen: SeenScene, names: Names, needed: Callable[[str], bool | None]
 
 
 class Deliberate:
-    """Makes the answer trees of one scene; `few`, `many` and `per_tree` bound them."""
+    """Makes the answer trees of one scene; up to `per_tree` questions share one."""
 
     def __init__(
-        self, protocol: Protocol, seen: SeenScene, items: Sequence[Item], rng: random.Random, faults: Faults
+        self,
+        protocol: Protocol,
+        seen: SeenScene,
+        items: Sequence[Item],
+        rng: random.Random,
+        faults: Faults,
+        per_tree: int = PER_TREE,
     ) -> None:
-        self.protocol, self.seen, self.rng, self.faults = protocol, seen, rng, faults
+        self.protocol, self.seen, self.rng, self.faults, self.per_tree = protocol, seen, rng, faults, per_tree
         self.items = list(items)
         self._answered: set[str] = set()
         texts = [item for item in self.items if item.open.read]
@@ -182,7 +189,11 @@ class Deliberate:
             room = FEW if region_count(names, self.seen) <= FEW and self.rng.random() < 0.6 else MANY
             if Named(ANY) not in names:
                 for item in list(waiting):
-                    if len(group) >= 2 * PER_TREE or item.open.read != first.open.read or Named(ANY) in item.open.names:
+                    if (
+                        len(group) >= 2 * self.per_tree
+                        or item.open.read != first.open.read
+                        or Named(ANY) in item.open.names
+                    ):
                         continue
                     more = list(dict.fromkeys([*names, *item.open.names]))
                     if region_count(more, self.seen) > room or (first.open.read and not self._beside(item, first)):

@@ -18,7 +18,7 @@ from policies.data import decisions
 from policies.data.digests import digest_of
 from policies.data.scenes.scene import ABSENT
 from policies.data.tree import Branch, Tree
-from policies.data.visual_deliberate import Deliberate, Item, items_of
+from policies.data.visual_deliberate import DENSE, PER_TREE, Deliberate, Item, items_of
 from policies.data.visual_experts import FIND, READ, AtHand, asked_of, at_hand, plugin
 from policies.data.visual_focus import Faults
 from policies.data.visual_names import SEPARATOR, About, names_of
@@ -32,13 +32,15 @@ VERSION = 1  # of what trees are made from a scene
 @dataclass(frozen=True)
 class InstructSettings:
     """`seed`: the first scene. `draws`: how often a scene is asked about, each time with other focus turns and experts
-    (more where drawing scenes is dear). `append`: share of decide trees that carry appended focus turns, at most
-    `appended` of them. `guess`: share of the questions that need an expert and are answered without one as well, as
-    mode `direct` does. `assets`: folder of fetched assets."""
+    (more where drawing scenes is dear). `dense`: all that can be asked of its objects is asked, many questions a focus
+    turn, to learn what names, places and numbers in one tell. `append`: share of decide trees that carry appended focus
+    turns, at most `appended` of them. `guess`: share of the questions that need an expert and are answered without one
+    as well, as mode `direct` does. `assets`: folder of fetched assets."""
 
     track: SceneTrack = "scenes"
     seed: int = 0
     draws: int = 1
+    dense: bool = False
     append: float = 0.3
     appended: int = 3
     guess: float = 0.25
@@ -67,11 +69,11 @@ class SceneInstruct:
     def trees(self, index: int) -> list[Tree]:
         settings = self.settings
         seen = load_scene(settings.track, settings.seed + index, self.optics, self.assets)
-        items = items_of(seen, self.names, self.labels.get)
+        items = items_of(seen, self.names, self.labels.get, settings.dense)
         out: list[Tree] = []
         for draw in range(settings.draws):
             rng = random.Random(f"instruct:{seen.key}:{draw}")
-            turns = Deliberate(self.protocol, seen, items, rng, settings.faults)
+            turns = Deliberate(self.protocol, seen, items, rng, settings.faults, DENSE if settings.dense else PER_TREE)
             if settings.deliberate:
                 out += turns.trees()
             if settings.decide:

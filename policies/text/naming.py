@@ -1,10 +1,11 @@
-"""Names of things in texts: whether a text says a name, and which names experts were asked for and did not find."""
+"""Names of things in texts: whether a text says a name, and which names experts are asked for and do not find."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
 
+from policies.data.tree import ANY
 from tools.base import Region
 
 
@@ -24,6 +25,11 @@ def missing(asked: Iterable[tuple[Sequence[str], Sequence[Region]]]) -> list[str
         seen = [_plain(f"{region.label} {region.text or ''}") for region in regions]
         out += [name for name in names if _plain(name) and not any(says(text, _plain(name)) for text in seen)]
     return list(dict.fromkeys(out))
+
+
+def leaves_open(text: str) -> bool:
+    """Whether a call asks for any object at all, as the model writes it: `ground: red car; object`."""
+    return any(ANY in (name.strip() for name in line.partition(":")[2].split(";")) for line in text.splitlines())
 
 
 def _plain(text: str) -> str:

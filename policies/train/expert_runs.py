@@ -16,6 +16,7 @@ from typing import Protocol
 from policies.data.page import Line, Page
 from policies.data.reading import misread
 from policies.data.scenes.scene import Thing
+from policies.nano import WEIGHTS
 from policies.train.questions import Asked, draw
 from tools import boxes
 from tools.base import Region, Tool
@@ -74,12 +75,13 @@ class SimulatedExperts:
 
 
 class ToolExperts:
-    """The project's `read`, and `ground` when asked for, on the drawn picture. Results of the last calls are kept."""
+    """The project's `read`, and `ground` with its own detector when asked for, on the drawn picture. The results of the
+    last calls are kept."""
 
     def __init__(self, ground: bool = False) -> None:
         self.tools: dict[str, Tool] = {"read": Read()}
         if ground:
-            self.tools["ground"] = Ground()
+            self.tools["ground"] = Ground(str(WEIGHTS / "grounding-nano"))
         self.listed = described(*(type(tool) for tool in self.tools.values()), Zoom)
         self.takes_args = {"ground"} & set(self.tools)
         self._pictures: OrderedDict[str, Picture] = OrderedDict()

@@ -8,12 +8,11 @@ decisions on pictures nobody trained on give temperature and threshold (`finish`
 from __future__ import annotations
 
 import hashlib
-import math
 import shlex
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 LABELS, JUDGED = "labels", "held-out"
+BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # integers of a parameter's size in bytes
 
 
 class PolicyStage(Stage):
@@ -246,11 +246,18 @@ def figures(found: Fit) -> dict[str, float]:
 
 
 def identity(learner: Learner) -> str:
-    """A hash of the weights, from the sums of all tensors: cheap for large models, and other weights have others."""
+    """A hash of the weights, from the sums of the bits of all tensors: cheap for large models, other weights have
+    others. What depends on the number of threads is left out: the order of summation, and the embedding's own rows of
+    the special tokens, which are drawn at random and never used."""
     out = hashlib.sha256()
+    model: Any = learner.model
+    unused = [layer.weight for layer in (model.get_input_embeddings(), model.get_output_embeddings())]
     for name, parameter in learner.named_parameters():
-        total = float(parameter.detach().double().sum())
-        if not math.isfinite(total):
+        values = parameter.detach()
+        if any(parameter is weight for weight in unused):
+            values = values[: learner.old]
+        if not bool(torch.isfinite(values).all()):
             raise UsageError(f"{name} holds values that are no numbers: take other weights")
-        out.update(f"{name} {total!r}\n".encode())
+        total = int(values.view(BITS[values.element_size()]).sum(dtype=torch.int64))
+        out.update(f"{name} {total}\n".encode())
     return out.hexdigest()

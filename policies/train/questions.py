@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Track = Literal["pages", "scenes", "text-scenes", "object-scenes"]
 TRACKS: tuple[Track, ...] = get_args(Track)
-OPTIONS_SHOWN = 0.3  # part of the scene questions that are asked with their options
+OPTIONS_SHOWN = 0.5  # part of the scene questions that are asked with their options
 PER_PICTURE = 4
 
 

@@ -158,6 +158,22 @@ def test_a_question_whose_things_were_overlooked_is_answered_not_in_the_image(pr
     assert kinds == {"absent"}
 
 
+def test_dense_scenes_ask_much_more_of_each_focus_turn_and_only_training_has_the_questions(protocol):
+    usual, dense = (
+        [tree for index in SCENES for tree in source.trees(index)]
+        for source in (
+            SceneInstruct(protocol, OPTICS, InstructSettings("object-scenes", dense=more, decide=False))
+            for more in (False, True)
+        )
+    )
+    per_tree = [sum(len(tree.branches) for tree in trees) / len(trees) for trees in (usual, dense)]
+    assert per_tree[1] > 1.5 * per_tree[0]
+    assert max(len(tree.looks) for tree in dense if tree.looks) <= 16
+    scene, unseen = make_scene(0, "train", "objects"), make_scene(0, "unseen", "objects")
+    assert len(scene.more) > 2 * len(scene.questions)
+    assert unseen.more == []
+
+
 def test_calls_name_experts_at_hand_and_the_things_of_the_question(protocol, instruct):
     calls = 0
     for tree in instruct[1]:

@@ -223,6 +223,8 @@ def test_without_a_model_it_says_what_to_do(picture):
     assert "not available in this profile" in tool.unavailable()
     assert "grounding-dino-tiny" in tool.unavailable()
     assert "not available" in Runner([tool]).run(picture, [Call(expert="ground", args={"objects": ["x"]})])[0].error
+    with pytest.raises(ExpertError, match="not available in this profile"):
+        tool.ready()
 
 
 def test_a_folder_without_a_checkpoint(tmp_path):

@@ -40,7 +40,7 @@ def scene_problems(scene: Scene) -> Iterator[str]:
             yield f"{where}: visible is {thing.visible}, not 0-1"
         if thing.visible > 0:
             yield from (f"{where}: {line}" for line in _box_problems(thing.box, size))
-    for number, question in enumerate(scene.questions):
+    for number, question in enumerate([*scene.questions, *scene.more]):
         for line in _question_problems(question, size):
             yield f"question {number} ({question.text!r}): {line}"
     texts = [question.text.casefold() for question in scene.questions]

@@ -25,19 +25,26 @@ PER_FORM, PER_PICTURE = 2, 10
 
 
 def ask(
-    rng: random.Random, split: Split, assets: Assets, placed: Sequence[Placed], size: tuple[int, int], layout: str
+    rng: random.Random,
+    split: Split,
+    assets: Assets,
+    placed: Sequence[Placed],
+    size: tuple[int, int],
+    layout: str,
+    per_form: int = PER_FORM,
+    most: int = PER_PICTURE,
 ) -> list[SceneQuestion]:
-    """Up to `PER_PICTURE` questions of different forms about the objects of a picture of `size`, in random order."""
+    """Up to `most` questions about the objects of a picture of `size`, `per_form` of a form, in random order."""
     if len(placed) < 3:
         return []
     view = View(rng, split, assets, placed, size, layout)
     asked: dict[str, SceneQuestion] = {}
     for form in rng.sample(FORMS, len(FORMS)):
         found = [question for question in form(view) if question.text.casefold() not in asked]
-        for each in rng.sample(found, min(len(found), PER_FORM)):
+        for each in rng.sample(found, min(len(found), per_form)):
             asked.setdefault(each.text.casefold(), each)
     chosen = rng.sample(list(asked.values()), len(asked))
-    return chosen[:PER_PICTURE]
+    return chosen[:most]
 
 
 # Colour

@@ -18,7 +18,9 @@ from policies.data.scenes.camera import shoot
 from policies.data.scenes.colours import COLOURS, near
 from policies.data.scenes.composing import Composition, sized_sprite
 from policies.data.scenes.object_questions import ask
-from policies.data.scenes.scene import Maker, Scene, Split
+from policies.data.scenes.scene import Maker, Scene, SceneQuestion, Split
+
+MORE_PER_FORM, MORE = 8, 100
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ def _finish(rng: random.Random, split: Split, assets: Assets, kind: str, picture
     shadow = (rng.uniform(-0.07, 0.07), rng.uniform(0.02, 0.07), rng.uniform(0.2, 0.5))
     image = shoot(picture.render(shadow), rng, rng.uniform(0.3, 1.0))
     questions = ask(rng, split, assets, picture.placed, image.size, layout=kind)
-    return Scene(kind, image, [each.thing() for each in picture.placed], questions)
+    more: list[SceneQuestion] = []
+    if split == "train":
+        more = ask(rng, split, assets, picture.placed, image.size, kind, MORE_PER_FORM, MORE)
+    return Scene(kind, image, [each.thing() for each in picture.placed], questions, more)
 
 
 # Layouts

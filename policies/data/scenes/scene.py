@@ -58,12 +58,13 @@ class SceneQuestion:
 
 @dataclass
 class Scene:
-    """A picture (RGB) with what is on it and what can be asked about it."""
+    """A picture (RGB) with what is on it and what can be asked about it; `more`: further questions to train on."""
 
     kind: str
     image: Image.Image
     things: list[Thing] = field(default_factory=list)
     questions: list[SceneQuestion] = field(default_factory=list)
+    more: list[SceneQuestion] = field(default_factory=list)
 
 
 def held_out(name: str, share: float = 0.2) -> bool:

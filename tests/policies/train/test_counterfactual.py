@@ -3,6 +3,7 @@
 import math
 import shlex
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -96,6 +97,14 @@ def test_the_margin_is_the_logit_of_p_call_whatever_the_temperature(player):
     assert player.margin(item) == pytest.approx(margin, abs=1e-4)
 
 
+@pytest.mark.parametrize(("said", "asked_with"), [("ground: car; object", [None, ["a", "b"]]), ("ground: car", [None])])
+def test_forced_calls_look_at_the_options_where_the_question_leaves_open_what_to_find(player, said, asked_with):
+    given = []
+    player.engine.call = lambda experts, size, question, options, *rest: given.append(options) or said
+    player.call(replace(asked("pages", 0, 1)[0], options=("a", "b")))
+    assert given == asked_with
+
+
 def test_a_run_goes_on_without_asking_twice(tmp_path, player, monkeypatch):
     first = forced(tmp_path, player, range(1))
     asked_now = []
@@ -142,6 +151,19 @@ def test_identity_changes_with_any_weight(learner):
     before = identity(learner)
     assert identity(learner) == before
     learner.rows.data[0, 0] += 0.5
+    assert identity(learner) != before
+
+
+def test_identity_does_not_change_with_the_rows_of_the_embedding_that_are_never_used(learner, base):
+    """They are drawn at random, and `engine_of` writes into them: labels are gone on with all the same."""
+    before = identity(learner)
+    with engine_of(learner, load_tokenizer(base)):
+        pass
+    assert identity(learner) == before
+    table = learner.model.get_input_embeddings().weight.data
+    table[learner.old :] += 1.0
+    assert identity(learner) == before
+    table[0, 0] += 0.5
     assert identity(learner) != before
 
 

@@ -5,7 +5,16 @@ import random
 import pytest
 
 from policies.data.scenes.scene import Thing
-from policies.train.expert_runs import Faults, SimulatedExperts, names, simulated_ground, simulated_read, split_call
+from policies.data.visual_names import overlap
+from policies.train.expert_runs import (
+    Faults,
+    SimulatedExperts,
+    ToolExperts,
+    names,
+    simulated_ground,
+    simulated_read,
+    split_call,
+)
 from policies.train.questions import Asked, asked
 from tools.errors import UsageError
 
@@ -64,6 +73,18 @@ def test_the_same_call_meets_the_same_faults_and_other_names_mean_the_same_exper
     renamed = SimulatedExperts(listed=[("x7", "reads text")], kinds={"x7": "read"})
     assert len(renamed.run(ITEM, "x7:")) == 2
     assert renamed.run(ITEM, "read:") == []
+
+
+def test_the_real_experts_look_at_the_drawn_picture():
+    experts = ToolExperts(ground=True)
+    assert [name for name, _ in experts.listed] == ["read", "ground", "zoom"]
+    item = asked("object-scenes", 0)[0]
+    kinds = [thing.name for thing in item.things]
+    found = experts.run(item, f"ground: {'; '.join(dict.fromkeys(kinds))}")
+    right = [r for r in found if any(overlap(r.box, t.box) > 0.5 and t.name == r.label for t in item.things)]
+    assert len(right) >= 3
+    assert len(right) > 0.6 * len(found)
+    assert experts.run(item, "zoom:") == experts.run(item, "x7: car") == []
 
 
 @pytest.mark.parametrize(

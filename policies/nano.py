@@ -32,9 +32,14 @@ class Policy(BaseModel):
     temperature: float = 1.0
 
 
+def shipped(name: str | Path) -> Path:
+    """The folder of `policies/weights` of that name; `name` as a path where there is none."""
+    return WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name)
+
+
 def weights_path(name: str | Path) -> Path:
     """A folder of `policies/weights` by name, or any folder. Raises `ControllerError` when it holds no weights."""
-    folder = WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name)
+    folder = shipped(name)
     if not any((folder / file).is_file() for file in ("adapter_model.safetensors", f"{ROWS}.safetensors")):
         here = ", ".join(path.name for path in sorted(WEIGHTS.glob("*/"))) or "none"
         raise ControllerError(f"no adapter_model.safetensors in {folder}: name such a folder; those that ship: {here}")

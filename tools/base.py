@@ -127,11 +127,16 @@ class Tool(ABC):
         """Load models; called once, before the first call, never at import."""
 
     def ready(self) -> None:
-        """Run `setup()` if it has not succeeded yet; safe from several threads. Call this, not `setup()`."""
+        """Run `setup()` if it has not succeeded yet; safe from several threads. Call this, not `setup()`.
+
+        Raises `ExpertError` with the reason for an expert that is not available.
+        """
         with _setup_guard:
             lock = self.__dict__.setdefault("_setup_lock", threading.Lock())
         with lock:
             if not self.__dict__.get("_is_set_up"):
+                if reason := self.unavailable():
+                    raise ExpertError(reason)
                 self.setup()
                 self.__dict__["_is_set_up"] = True
 

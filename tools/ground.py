@@ -108,8 +108,7 @@ class Ground(Tool):
             GroundingDinoImageProcessorPil,
         )
 
-        if self.model_name is None:
-            raise ExpertError(str(self.unavailable()))
+        assert self.model_name is not None  # `ready` asked `unavailable`
         source = str(Path(self.model_name).expanduser()) if _is_path(self.model_name) else self.model_name
         try:
             self._pixels = GroundingDinoImageProcessorPil.from_pretrained(source)

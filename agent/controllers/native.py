@@ -16,7 +16,7 @@ from agent.calls import parse_calls
 from agent.replies import letter_of
 from agent.state import default_calls
 from agent.types import Answer, Decision, Usage, View
-from policies.text.naming import leaves_open, missing, says
+from policies.text.naming import missing, says
 from tools.base import Call, Region
 from tools.safety import neutralise
 
@@ -95,9 +95,7 @@ class NativeController:
         wanted = view.mode == "always" or (view.mode == "learned" and sure)
         if wanted and view.experts:
             takes = {schema["name"] for schema in view.experts if schema["parameters"].get("required")}
-            text, offered = engine.call(experts, size, question, None, takes, view.picture), False
-            if options and leaves_open(text):  # what to look for stands in the options
-                text, offered = engine.call(experts, size, question, options, takes, view.picture), True
+            text, offered = engine.call_as_asked(experts, size, question, options, takes, view.picture)
             self._charge(view)
             parsed = parse_calls(text, view.experts, view.picture.size)
             return Decision(calls=parsed.calls, notes=parsed.notes, p_call=p_call, said=text, offered=offered)

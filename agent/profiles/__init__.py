@@ -151,11 +151,9 @@ class Experts(BaseModel):
         """Constructor arguments by expert name, False for those left out."""
         tables = self.model_dump(exclude_none=True, exclude={"plugins"})
         if isinstance(self.ground, GroundSettings) and self.ground.model and "/" not in self.ground.model:
-            from policies.nano import WEIGHTS
+            from policies.nano import shipped
 
-            shipped = WEIGHTS / self.ground.model
-            if (shipped / "config.json").is_file():
-                tables["ground"]["model"] = str(shipped)
+            tables["ground"]["model"] = str(shipped(self.ground.model))
         return tables
 
 

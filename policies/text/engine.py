@@ -19,6 +19,7 @@ from policies.cache import CachedModel
 from policies.model import P2GModel
 from policies.seeing import Eyes, Item, Look, length, spread, visual_length
 from policies.text.copying import Copied, CopySource, Step, copy_answer
+from policies.text.naming import leaves_open
 from policies.text.protocol import ABSENT, Context, Protocol, RegionLine, to_text
 from policies.text.rows import ReadLine, Row, to_rows
 from policies.text.select import select_rows
@@ -93,6 +94,22 @@ class TextEngine:
             return f"{name}:"
         logits, cache = self._ask(prefix, [*prompt, *self.protocol.encode(f"{name}:")])
         return f"{name}:{self._write(logits, cache).text}"
+
+    def call_as_asked(
+        self,
+        experts: Experts,
+        size: tuple[int, int],
+        question: str,
+        options: Sequence[str] | None,
+        takes_args: set[str],
+        picture: Picture | None = None,
+    ) -> tuple[str, bool]:
+        """The calls, and whether the options were looked at for them: only where the question alone leaves open what
+        to look for, because options tempt a model to guess."""
+        said = self.call(experts, size, question, None, takes_args, picture)
+        if options and leaves_open(said):
+            return self.call(experts, size, question, options, takes_args, picture), True
+        return said, False
 
     def direct(
         self,

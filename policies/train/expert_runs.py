@@ -16,7 +16,7 @@ from typing import Protocol
 from policies.data.page import Line, Page
 from policies.data.reading import misread
 from policies.data.scenes.scene import Thing
-from policies.nano import WEIGHTS
+from policies.nano import shipped
 from policies.train.questions import Asked, draw
 from tools import boxes
 from tools.base import Region, Tool
@@ -81,7 +81,7 @@ class ToolExperts:
     def __init__(self, ground: bool = False) -> None:
         self.tools: dict[str, Tool] = {"read": Read()}
         if ground:
-            self.tools["ground"] = Ground(str(WEIGHTS / "grounding-nano"))
+            self.tools["ground"] = Ground(str(shipped("grounding-nano")))
         self.listed = described(*(type(tool) for tool in self.tools.values()), Zoom)
         self.takes_args = {"ground"} & set(self.tools)
         self._pictures: OrderedDict[str, Picture] = OrderedDict()

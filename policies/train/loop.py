@@ -22,7 +22,7 @@ import torch
 
 from policies.data.mixing import Cut
 from policies.data.tree import Source, Tree
-from policies.nano import WEIGHTS
+from policies.nano import shipped
 from policies.text.protocol import Protocol
 from policies.train import checkpoint, report, schedule, state
 from policies.train.devices import Devices, sharded, whole
@@ -287,8 +287,7 @@ class Run:
         if given is None:
             before = self.stage.after and self.recipe.folder(self.stage.after)
             return before if before and (before / "token_rows.safetensors").is_file() else None
-        folder = self.recipe.folder(given) if given in STAGES else WEIGHTS / given
-        folder = folder if folder.is_dir() else Path(given)
+        folder = self.recipe.folder(given) if given in STAGES else shipped(given)
         if not folder.is_dir():
             raise UsageError(f"init: there is no folder {given} (nor stage or weights of that name); train it first")
         return folder

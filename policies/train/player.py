@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from policies.scoring import right
 from policies.text.engine import Found, Reply, TextEngine
-from policies.text.naming import leaves_open, missing
+from policies.text.naming import missing
 from policies.train.expert_runs import Experts, Listed, split_call
 from policies.train.questions import Asked, draw
 from tools.base import Region
@@ -62,14 +62,10 @@ class Player:
         return self.engine.temperature * math.log(p / (1 - p))
 
     def call(self, item: Asked, listed: Listed | None = None) -> str:
-        """The lines `expert: args` that the model writes when it has to call. As in use, options are looked at where
-        the question leaves open which thing it is about."""
+        """The lines `expert: args` that the model writes when it has to call."""
         experts = self.experts.listed if listed is None else listed
         takes, question, picture = self.experts.takes_args, neutralise(item.question), self._picture(item)
-        said = self.engine.call(experts, item.size, question, None, takes, picture)
-        if item.options and leaves_open(said):
-            said = self.engine.call(experts, item.size, question, _options(item), takes, picture)
-        return said
+        return self.engine.call_as_asked(experts, item.size, question, _options(item), takes, picture)[0]
 
     def direct(self, item: Asked) -> Outcome:
         """The answer without a look by any expert."""

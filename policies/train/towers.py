@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from policies.nano import WEIGHTS
+from policies.nano import shipped
 from policies.shards import read_shards
 from tools.errors import UsageError
 
@@ -20,7 +20,7 @@ def tower_config(tower: Path) -> Any:
     """The tower's own configuration. Raises `UsageError`."""
     from transformers import AutoConfig, ResNetConfig
 
-    folder = _folder(tower)
+    folder = shipped(tower)
     try:
         config = AutoConfig.from_pretrained(folder)
     except (OSError, ValueError) as error:
@@ -38,7 +38,7 @@ def load_tower(tower: Path) -> Any:
     """The tower with its weights, float32. Raises `UsageError`."""
     from transformers import AutoModel
 
-    folder, config = _folder(tower), tower_config(tower)
+    folder, config = shipped(tower), tower_config(tower)
     if config.model_type != "resnet" or not _is_detector(folder):
         try:
             return AutoModel.from_pretrained(folder)
@@ -52,10 +52,6 @@ def load_tower(tower: Path) -> Any:
     if missing or unexpected:
         raise UsageError(f"the backbone in {tower} does not fit its configuration: {(missing or unexpected)[0]}")
     return model
-
-
-def _folder(tower: Path) -> Path:
-    return WEIGHTS / tower if not tower.exists() and (WEIGHTS / tower).is_dir() else tower
 
 
 def _is_detector(folder: Path) -> bool:

@@ -28,7 +28,7 @@ class WordsSettings:
     and the whole scene."""
 
     track: SceneTrack = "scenes"
-    seed: int = 30_000_000
+    seed: int = 24_000_000
     crops: int = 12
     assets: Path | None = None
 

@@ -1,8 +1,8 @@
 """Sources by the name a recipe gives them; several are drawn by their shares. New data is one function here.
 
 A source of pictures draws them as the model of the recipe takes them. Items from `HELD_OUT` on are for validation:
-endless sources have other pictures there, files of conversations keep their last items apart for it, and the stages
-that train on labels keep pictures apart (`kept_apart`).
+endless sources have other pictures there, which no source of the recipe trains on; files of conversations keep their
+last items apart for it, and the stages that train on labels keep pictures apart (`kept_apart`).
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def kept_apart(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Picture
 
 
 def make_source(recipes: Sequence[SourceRecipe], protocol: Protocol, recipe: Recipe) -> Source:
-    """The source that a stage's `sources` say. Raises `UsageError` for a kind that nobody knows."""
+    """The source that a stage's `sources` say. Raises `UsageError` for a kind that nobody knows, and for scenes that
+    others are validated on."""
     from policies.data.mixing import Mixed
 
     if not recipes:
@@ -68,6 +69,11 @@ def make_source(recipes: Sequence[SourceRecipe], protocol: Protocol, recipe: Rec
 def _make(one: SourceRecipe, protocol: Protocol, recipe: Recipe) -> Source:
     if one.kind not in KINDS:
         raise UsageError(f"there is no source {one.kind!r}; sources: {', '.join(KINDS)}")
+    if one.options.get("seed", 0) // HELD_OUT % 2:
+        raise UsageError(
+            f"source {one.kind}: the scenes from seed {one.options['seed']} on are those that sources with a seed "
+            f"{HELD_OUT} lower are validated on; take one from 0 or from {2 * HELD_OUT} on"
+        )
     try:
         return KINDS[one.kind](one, protocol, recipe)
     except (TypeError, OSError) as error:  # an option that it does not have, a file that is not there

@@ -171,6 +171,8 @@ def test_dense_scenes_ask_much_more_of_each_focus_turn_and_only_training_has_the
     assert max(len(tree.looks) for tree in dense if tree.looks) <= 16
     scene, unseen = make_scene(0, "train", "objects"), make_scene(0, "unseen", "objects")
     assert len(scene.more) > 2 * len(scene.questions)
+    texts = [question.text.casefold() for question in [*scene.questions, *scene.more]]
+    assert len(set(texts)) == len(texts)
     assert unseen.more == []
 
 

@@ -43,7 +43,7 @@ def scene_problems(scene: Scene) -> Iterator[str]:
     for number, question in enumerate([*scene.questions, *scene.more]):
         for line in _question_problems(question, size):
             yield f"question {number} ({question.text!r}): {line}"
-    texts = [question.text.casefold() for question in scene.questions]
+    texts = [question.text.casefold() for question in [*scene.questions, *scene.more]]
     for text in sorted({text for text in texts if texts.count(text) > 1}):
         yield f"asked twice: {text!r}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
@@ -18,7 +19,7 @@ from policies.data.scenes.camera import shoot
 from policies.data.scenes.colours import COLOURS, near
 from policies.data.scenes.composing import Composition, sized_sprite
 from policies.data.scenes.object_questions import ask
-from policies.data.scenes.scene import Maker, Scene, SceneQuestion, Split
+from policies.data.scenes.scene import Maker, Scene, Split
 
 MORE_PER_FORM, MORE = 8, 100
 
@@ -78,10 +79,9 @@ def _finish(rng: random.Random, split: Split, assets: Assets, kind: str, picture
     shadow = (rng.uniform(-0.07, 0.07), rng.uniform(0.02, 0.07), rng.uniform(0.2, 0.5))
     image = shoot(picture.render(shadow), rng, rng.uniform(0.3, 1.0))
     questions = ask(rng, split, assets, picture.placed, image.size, layout=kind)
-    more: list[SceneQuestion] = []
-    if split == "train":
-        more = ask(rng, split, assets, picture.placed, image.size, kind, MORE_PER_FORM, MORE)
-    return Scene(kind, image, [each.thing() for each in picture.placed], questions, more)
+    ask_more = partial(ask, rng, split, assets, picture.placed, image.size, kind, MORE_PER_FORM, MORE)
+    things = [each.thing() for each in picture.placed]
+    return Scene(kind, image, things, questions, ask_more if split == "train" else list)
 
 
 # Layouts

@@ -11,6 +11,7 @@ import hashlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
@@ -58,13 +59,19 @@ class SceneQuestion:
 
 @dataclass
 class Scene:
-    """A picture (RGB) with what is on it and what can be asked about it; `more`: further questions to train on."""
+    """A picture (RGB) with what is on it and what can be asked about it; `ask_more` makes the questions of `more`."""
 
     kind: str
     image: Image.Image
     things: list[Thing] = field(default_factory=list)
     questions: list[SceneQuestion] = field(default_factory=list)
-    more: list[SceneQuestion] = field(default_factory=list)
+    ask_more: Callable[[], list[SceneQuestion]] = list
+
+    @cached_property
+    def more(self) -> list[SceneQuestion]:
+        """Further questions, to train on; none of them is among `questions`."""
+        asked = {question.text.casefold() for question in self.questions}
+        return [question for question in self.ask_more() if question.text.casefold() not in asked]
 
 
 def held_out(name: str, share: float = 0.2) -> bool:

@@ -2,8 +2,12 @@
 
 import pytest
 
-from policies.train.recipe import SHIPPED, load_recipe
+from policies.data.visual_align import AlignSettings
+from policies.data.visual_instruct import InstructSettings
+from policies.data.visual_words import WordsSettings
+from policies.train.recipe import SHIPPED, SourceRecipe, load_recipe
 from policies.train.schedule import factor, progress
+from policies.train.sources import HELD_OUT, make_source
 from tools.errors import UsageError
 
 
@@ -15,6 +19,24 @@ def test_a_shipped_recipe_loads_and_its_stages_end(name):
     for stage in stages:
         assert stage.steps or stage.minutes
         assert stage.piece is None or stage.piece < 10
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SHIPPED.glob("*.toml")))
+def test_no_stage_of_a_shipped_recipe_trains_on_scenes_that_another_is_validated_on(name):
+    recipe = load_recipe(name)
+    defaults = {"align": AlignSettings.seed, "words": WordsSettings.seed, "scenes": InstructSettings.seed}
+    seeds = {
+        one.options.get("seed", defaults[one.kind])
+        for stage in (recipe.words, recipe.align, recipe.instruct)
+        for one in stage.sources
+        if one.kind in defaults
+    }
+    assert not {seed // HELD_OUT for seed in seeds} & {(seed + HELD_OUT) // HELD_OUT for seed in seeds}
+
+
+def test_a_source_that_would_train_on_scenes_for_validation_is_refused():
+    with pytest.raises(UsageError, match=r"seed 10000000 on .*validated on; take one from 0 or from 20000000 on"):
+        make_source([SourceRecipe(kind="scenes", options={"seed": HELD_OUT})], None, load_recipe("cpu"))
 
 
 def test_a_change_reaches_its_key_and_keeps_its_type():

@@ -1,8 +1,8 @@
 """Fit and judge the decision of weights that are there: `python -m policies.train.calibrate --weights nano --out DIR`.
 
-Asks held-out questions both ways (rows in DIR, made once, gone on with after a kill), fits temperature and threshold on
-the pictures of even number, judges them on the odd ones against what the weights ship, and asks for unseen plug-ins.
-`--write` puts the fit into the weights' policy.json; it does so only where the fit is the better one on the odd ones.
+Asks held-out questions both ways (rows in DIR, made once, gone on with after a kill), fits temperature and threshold,
+and asks for unseen plug-ins. A fit on the pictures of even number is judged on the odd ones against what the weights
+ship; `--write` puts the fit on all of them into the weights' policy.json, only where that one was the better.
 """
 
 from __future__ import annotations

@@ -67,8 +67,8 @@ class Fit(BaseModel):
     rule: ThresholdRule
     data_sha256: str
     n: int
-    before: Report = Field(description="on the rows held out from the fit, at temperature 1 and threshold 0.5")
-    after: Report = Field(description="on the same rows, as fitted")
+    before: Report = Field(description="on rows held out from a fit, at temperature 1 and threshold 0.5")
+    after: Report = Field(description="on the same rows, as fitted on others")
     curve: list[tuple[float, float, float, float]] = Field(description="threshold, calls, cost, accuracy; fitted rows")
 
 
@@ -204,8 +204,15 @@ def curve(rows: Sequence[Decided], temperature: float, points: int = 21) -> list
     return sorted(out, reverse=True)
 
 
-def fit(rows: Sequence[Decided], held_out: Sequence[Decided], rule: ThresholdRule, data_sha256: str) -> Fit:
-    """Temperature and threshold from `rows`, judged on `held_out`. Raises `UsageError` where there are too few."""
+def fit(
+    rows: Sequence[Decided],
+    held_out: Sequence[Decided],
+    rule: ThresholdRule,
+    data_sha256: str,
+    asked: Sequence[Decided] | None = None,
+) -> Fit:
+    """Temperature and threshold from `rows`, judged on `held_out`. Rule accuracy-cost looks at all that was `asked`
+    (None: `rows`): where neither way was right a call still costs. Raises `UsageError` where there are too few."""
     for name, part in (("fit", rows), ("judge", held_out)):
         labels = [row.needed for row in part]
         fewest = min(labels.count(True), labels.count(False))
@@ -215,7 +222,8 @@ def fit(rows: Sequence[Decided], held_out: Sequence[Decided], rule: ThresholdRul
             )
     margins, needed, _, _ = _arrays(rows)
     temperature = round(fit_temperature(margins, needed), 4)
-    threshold = round(choose_threshold(rows, temperature, rule), 9)
+    priced = rows if asked is None or rule.kind == "balanced" else asked
+    threshold = round(choose_threshold(priced, temperature, rule), 9)
     return Fit(
         threshold=threshold,
         temperature=temperature,

@@ -199,11 +199,14 @@ def decided(rows: Sequence[Forced], neither: str) -> list[Decided]:
 
 
 def calibrate(rows: Sequence[Forced], rule: ThresholdRule, neither: str, folder: Path | None = None) -> Fit:
-    """Temperature and threshold fitted on the pictures of even number and judged on the others; written into
-    `folder`/policy.json when a folder is given."""
-    fitted = decided([row for row in rows if row.index % 2 == 0], neither)
-    judged = decided([row for row in rows if row.index % 2 == 1], neither)
-    found = fit(fitted, judged, rule, digest(list(rows)))
+    """Temperature and threshold fitted on all rows, and judged by what a fit on the pictures of even number does on the
+    others; written into `folder`/policy.json when a folder is given."""
+    even, odd = ([row for row in rows if row.index % 2 == half] for half in (0, 1))
+    sha, judged = digest(list(rows)), decided(odd, neither)
+    half, found = (
+        fit(decided(part, neither), judged, rule, sha, asked=decided(part, "not needed")) for part in (even, rows)
+    )
+    found.before, found.after = half.before, half.after
     if folder is not None:
         write_policy(folder, found)
     return found
@@ -224,8 +227,9 @@ def said(found: Fit) -> str:
     """One line on a fit."""
     one, two = found.before, found.after
     return (
-        f"temperature {found.temperature:.3f}, threshold {found.threshold:.4f} from {found.n} questions; on "
-        f"{two.n} others calibration error {one.ece.value:.3f} -> {two.ece.value:.3f}, balanced accuracy "
+        f"temperature {found.temperature:.3f}, threshold {found.threshold:.4f} from {found.n} questions; fitted on "
+        f"half of the pictures, on {two.n} questions about the others calibration error {one.ece.value:.3f} -> "
+        f"{two.ece.value:.3f}, balanced accuracy "
         f"{one.balanced_accuracy.value:.3f} -> {two.balanced_accuracy.value:.3f} "
         f"[{two.balanced_accuracy.low:.3f}, {two.balanced_accuracy.high:.3f}], called when needed "
         f"{two.called_needed:.0%}, when not {two.called_not_needed:.0%}"

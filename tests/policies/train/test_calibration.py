@@ -133,6 +133,19 @@ def test_intervals_resample_pictures_as_wholes():
     assert together.high - together.low > 2 * (alone.high - alone.low)
 
 
+def test_questions_that_neither_way_answers_raise_the_price_of_a_low_threshold_and_nothing_else():
+    decidable = rows(*drawn(400, 1.0, 10))
+    lost = [
+        Decided(margin=m, needed=False, right=(False, False), cost=(0.4, 1.6), group=f"n{m}")
+        for m in np.linspace(-3, 0.5, 400)
+    ]
+    held_out, price = rows(*drawn(300, 1.0, 11)), ThresholdRule(kind="accuracy-cost", price=0.1)
+    without, priced = (fit(decidable, held_out, price, "sha", asked) for asked in (None, [*decidable, *lost]))
+    assert priced.threshold > without.threshold
+    assert priced.temperature == without.temperature
+    assert fit(decidable, held_out, BALANCED, "sha", [*decidable, *lost]) == fit(decidable, held_out, BALANCED, "sha")
+
+
 def test_too_few_rows_of_a_label_are_said_to_be():
     margins, needed = drawn(200, 1.0, 7)
     with pytest.raises(UsageError, match=r"only 0 of .* rows have one label"):

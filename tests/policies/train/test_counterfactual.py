@@ -26,7 +26,7 @@ from policies.train.player import Outcome, Player, engine_of
 from policies.train.plugins import check_plugins
 from policies.train.policy import JUDGED, LABELS, PolicyStage, fit_decisions, identity, label, make_labels, recalibrate
 from policies.train.questions import asked
-from policies.train.recipe import LabelRecipe, ModelRecipe, Recipe, StageRecipe, load_recipe
+from policies.train.recipe import LabelRecipe, ModelRecipe, Recipe, StageRecipe, ThresholdRule, load_recipe
 from policies.train.records import Records, read_records
 from policies.train.rollouts import Trials, play_labels, play_live
 from policies.train.stages import Work
@@ -330,6 +330,16 @@ def test_calibrate_fits_again_on_the_rows_that_are_there(tmp_path):
     assert (
         1 / (1 + math.exp(-6.5 / policy.temperature)) < policy.threshold < 1 / (1 + math.exp(-8 / policy.temperature))
     )
+
+
+def test_what_ships_is_fitted_on_all_pictures_and_judged_by_a_fit_on_half_of_them():
+    rows = [row(i, i % 4 >= 2, i % 4 < 2, margin=(3.0 if i % 4 < 2 else -3.0) + i % 3) for i in range(80)]
+    turned = [one.model_copy(update={"margin": -one.margin}) if one.index % 2 else one for one in rows]
+    found = calibrate.calibrate(turned, ThresholdRule(), "leave out")
+    assert found.n == 80
+    assert found.temperature > 10  # the two halves contradict each other
+    assert found.after.n == 40
+    assert found.after.balanced_accuracy.value == 0.0
 
 
 def test_live_rollouts_play_the_decisions_that_were_drawn(tmp_path, learner, base, protocol):

@@ -3,6 +3,7 @@
 Any checkpoint of `GroundingDinoForObjectDetection` works: `IDEA-Research/grounding-dino-tiny` or `-base` by name, or a
 local folder. Large pictures are looked at in slices as well, because the model sees at most 1333 pixels a side. A
 folder with a `ground.json` (`tools/grounded.py`) says how its model looks and what its scores are worth; so does ours.
+Places, sizes and relations in a phrase are read off the boxes of what it names (`tools/phrases.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tools import boxes
 from tools.base import BoxArg, Region, Tool
 from tools.errors import ExpertError
 from tools.grounded import Habits, detect_tiles
+from tools.phrases import meant, parse
 from tools.pictures import Picture
 from tools.pyramid import detect_pyramid
 from tools.slicing import Detection, Slice, detect_sliced, slices
@@ -61,6 +63,7 @@ class Prompt:
 class Ground(Tool):
     name = "ground"
     description = "Find named things in the picture: a box for every place where one of the objects is seen."
+    version = "2"
     Args = GroundArgs
     timeout_s = 300.0
 
@@ -133,7 +136,8 @@ class Ground(Tool):
         return self._habits.threshold if self._habits else THRESHOLD
 
     def __call__(self, picture: Picture, args: GroundArgs) -> list[Region]:
-        names = _names(args.objects)
+        phrases = [parse(name) for name in _names(args.objects)]
+        names = list(dict.fromkeys(name for phrase in phrases for name in phrase.names))
         threshold = self.usual_threshold if args.threshold is None else args.threshold
         part = boxes.clamp(boxes.ordered(args.box or (0, 0, *picture.size)), picture.size)
         if part is None:
@@ -141,10 +145,13 @@ class Ground(Tool):
         view = picture.image if args.box is None else picture.crop(part)
         dx, dy = int(part[0]), int(part[1])
 
-        found = [item for prompt in self._prompts(names) for item in self._find(view, prompt, threshold)]
+        seen = [item for prompt in self._prompts(names) for item in self._find(view, prompt, threshold)]
+        wanted = [(phrase.said, {id(item) for item in meant(phrase, seen)}) for phrase in phrases]
         return [
-            Region(box=boxes.shift(item.box, dx, dy), label=item.label, score=item.score, source=self.name)
-            for item in found
+            Region(box=boxes.shift(item.box, dx, dy), label=said, score=item.score, source=self.name)
+            for item in seen
+            for said, own in wanted
+            if id(item) in own
         ]
 
     def _prompts(self, names: list[str]) -> list[Prompt]:

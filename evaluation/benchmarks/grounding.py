@@ -24,7 +24,7 @@ from evaluation.statistics import bootstrap_mean, wilson
 from policies.data.scenes import kinds as kinds_of_scenes
 from policies.data.scenes import shards
 from policies.data.scenes.scene import Split
-from policies.grounding.judging import Answered, Asked, Hit, ask, colours_asked, judge, kinds_asked
+from policies.grounding.judging import Answered, Asked, Hit, ask, colours_asked, judge, kinds_asked, places_asked
 from tools.errors import ExpertError, UsageError
 from tools.pictures import Picture
 
@@ -46,6 +46,7 @@ class Item:
     size: tuple[int, int]
     asked: list[Asked]
     coloured: list[Asked]
+    placed: list[Asked]
 
 
 def items(split: Split, count: int, skip: int = 0) -> Iterator[Item]:
@@ -54,8 +55,8 @@ def items(split: Split, count: int, skip: int = 0) -> Iterator[Item]:
     for place in range(skip, skip + count):
         stored = shards.store(FIRST[split] + place, split, layouts[place % len(layouts)])
         scene = stored.scene
-        asked, coloured = kinds_asked(stored.key, scene, split), colours_asked(stored.key, scene)
-        yield Item(stored.key, stored.jpeg, scene.image.size, asked, coloured)
+        asked = kinds_asked(stored.key, scene, split), colours_asked(stored.key, scene), places_asked(stored.key, scene)
+        yield Item(stored.key, stored.jpeg, scene.image.size, *asked)
 
 
 class Figure(BaseModel):
@@ -78,6 +79,8 @@ class Part(BaseModel):
     precision: float  # detections that are right, at the usual threshold
     colour_right: Figure  # phrases with the right colour: something right found
     colour_silent: Figure  # phrases with a wrong colour answered with nothing
+    place_right: Figure  # phrases with a place, size or relation: that thing found, at the usual threshold
+    place_silent: Figure  # phrases with the opposite relation answered with nothing
 
 
 class Report(BaseModel):
@@ -107,6 +110,7 @@ def run(
     for split in splits:
         plain: list[Answered] = []
         coloured: list[Answered] = []
+        placed: list[Answered] = []
         for number, one in enumerate(items(split, count, skip)):
             picture = Picture.open(one.jpeg)
             picture.image  # noqa: B018 - decoded before the clock runs
@@ -117,9 +121,11 @@ def run(
             plain += judge(one.key, one.asked, regions)
             if one.coloured:
                 coloured += judge(one.key, one.coloured, ask(expert, picture, one.coloured, LOW))
+            if one.placed:  # which is the leftmost depends on what counts as found
+                placed += judge(one.key, one.placed, ask(expert, picture, one.placed, threshold))
             if (number + 1) % 20 == 0:
                 say(f"grounding: {split}, {number + 1} of {count} pictures, {seconds / pixels:.2f} s per megapixel")
-        parts.append(summary(split, plain, coloured, threshold))
+        parts.append(summary(split, plain, coloured, placed, threshold))
     source = Path(expert.model_name or "")
     size = sum(path.stat().st_size for path in source.glob("*.safetensors")) / 1e6 if source.is_dir() else 0.0
     return Report(
@@ -145,7 +151,13 @@ def average_precision(hits: Sequence[Hit], things: int) -> float:
     return float((falling * steps).sum())
 
 
-def summary(split: str, plain: Sequence[Answered], coloured: Sequence[Answered], threshold: float) -> Part:
+def summary(
+    split: str,
+    plain: Sequence[Answered],
+    coloured: Sequence[Answered],
+    placed: Sequence[Answered],
+    threshold: float,
+) -> Part:
     by_kind: dict[str, list[Answered]] = {}
     for one in plain:
         by_kind.setdefault(one.kind, []).append(one)
@@ -157,8 +169,10 @@ def summary(split: str, plain: Sequence[Answered], coloured: Sequence[Answered],
     sure = [hit for one in plain for hit in one.hits if hit.score >= threshold]
     right, things = sum(hit.right for hit in sure), sum(one.things for one in plain)
     quiet = [not _said(one, threshold) for one in plain if not one.things]
-    named = [_said(one, threshold, right=True) for one in coloured if one.things]
-    hushed = [not _said(one, threshold) for one in coloured if not one.things]
+    named, placed_right = ([_said(one, threshold, True) for one in part if one.things] for part in (coloured, placed))
+    hushed, placed_silent = (
+        [not _said(one, threshold) for one in part if not one.things] for part in (coloured, placed)
+    )
     mean = bootstrap_mean(each)
     return Part(
         split=split,
@@ -171,6 +185,8 @@ def summary(split: str, plain: Sequence[Answered], coloured: Sequence[Answered],
         precision=round(right / len(sure), 4) if sure else 0.0,
         colour_right=_rate(sum(named), len(named)),
         colour_silent=_rate(sum(hushed), len(hushed)),
+        place_right=_rate(sum(placed_right), len(placed_right)),
+        place_silent=_rate(sum(placed_silent), len(placed_silent)),
     )
 
 
@@ -199,6 +215,8 @@ def lines(report: Report) -> list[str]:
             f"  things found                      {figure(part.found)}, precision {part.precision:.1%}",
             f"  right colour: found               {figure(part.colour_right)}",
             f"  wrong colour: nothing said        {figure(part.colour_silent)}",
+            f"  right place, size, relation       {figure(part.place_right)}",
+            f"  opposite relation: nothing said   {figure(part.place_silent)}",
         ]
     found.append(
         f"{report.seconds_per_megapixel:.2f} s per megapixel on {report.threads} threads ({report.megapixels} MP)"

@@ -5,8 +5,9 @@ Kinds of the picture are asked for together with as many that are not in it and 
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from tools.ground import Ground, GroundArgs
 from tools.pictures import Picture
 
 MOST = 8  # phrases present, and absent, a picture: 16 are the most that one call takes
+MOST_PLACES = 4  # phrases with a place or size, and pairs in a relation, a picture
 FIT = 0.5  # IoU of a right box
 
 
@@ -78,6 +80,42 @@ def colours_asked(key: str, scene: Scene) -> list[Asked]:
         if wrong:
             asked.append(Asked(f"{rng.choice(wrong)} {thing.name}", thing.name, ()))
     return list(dict.fromkeys(asked))
+
+
+def places_asked(key: str, scene: Scene) -> list[Asked]:
+    """ "leftmost teapot" of several, and "teapot left of the owl" of two alone of their kind, where one of four
+    directions is clear; and that with the opposite direction, which means nothing."""
+    rng = random.Random(f"places:{key}")
+    groups: dict[str, list[Box]] = {}
+    for thing in scene.things:
+        if thing.name != "text":
+            groups.setdefault(thing.name, []).append(thing.box)
+    asked = [Asked(f"{word} {name}", name, (box,)) for name, own in groups.items() for word, box in _extremes(own)]
+    asked = rng.sample(asked, min(MOST_PLACES, len(asked)))
+    alone = [(name, own[0]) for name, own in groups.items() if len(own) == 1]
+    for (a, box), (b, other) in itertools.islice(itertools.pairwise(rng.sample(alone, len(alone))), MOST_PLACES):
+        for axis, before, after in ((0, "left of", "right of"), (1, "above", "below")):
+            if box[axis] > other[axis + 2] or other[axis] > box[axis + 2]:
+                true, false = (before, after) if box[axis] < other[axis] else (after, before)
+                asked += [Asked(f"{a} {true} the {b}", a, (box,)), Asked(f"{a} {false} the {b}", a, ())]
+                break
+    return asked
+
+
+def _extremes(group: Sequence[Box]) -> Iterator[tuple[str, Box]]:
+    """What two or more boxes are called that clearly lie or are so, by a fifth of their mean side."""
+    if len(group) < 2:
+        return
+    sides = [max(x2 - x1, y2 - y1) for x1, y1, x2, y2 in group]
+    margin = sum(sides) / len(sides) / 5
+    for word, edge, sign in (("leftmost", 0, 1), ("topmost", 1, 1), ("rightmost", 2, -1), ("lowest", 3, -1)):
+        first, second = sorted(group, key=lambda box: sign * box[edge])[:2]
+        if sign * (second[edge] - first[edge]) > margin:
+            yield word, first
+    for word, sign in (("smallest", 1), ("largest", -1)):
+        (one, first), (two, _) = sorted(zip(sides, group, strict=True), key=lambda pair: sign * pair[0])[:2]
+        if sign * (two - one) > margin:
+            yield word, first
 
 
 def ask(expert: Ground, picture: Picture, asked: Sequence[Asked], lowest: float) -> list[Region]:

@@ -16,6 +16,8 @@ from typing import Protocol
 from policies.data.page import Line, Page
 from policies.data.reading import misread
 from policies.data.scenes.scene import Thing
+from policies.data.tree import ANY
+from policies.data.visual_names import Named
 from policies.nano import shipped
 from policies.train.questions import Asked, draw
 from tools import boxes
@@ -148,7 +150,9 @@ def simulated_ground(
 
 def names(phrase: str, thing: Thing) -> bool:
     """Whether a phrase like "red cars" means this thing: its kind in the singular or plural, and its colour if it says
-    one of the colours that things have."""
+    one of the colours that things have. "object" means every thing but texts and drawings."""
+    if phrase.strip().casefold() == ANY:
+        return Named(ANY).fits(thing)
     words = phrase.casefold().split()
     name = thing.name.casefold().split()
     size = len(name)

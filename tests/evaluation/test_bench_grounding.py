@@ -10,10 +10,12 @@ from evaluation.benchmarks.grounding import average_precision, summary
 from policies.data.scenes import make_scene
 from policies.data.scenes.assets import Assets
 from policies.grounding.calibrate import logistic, threshold_for
-from policies.grounding.judging import Answered, Asked, Hit, colours_asked, judge, kinds_asked
+from policies.grounding.judging import Answered, Asked, Hit, colours_asked, judge, kinds_asked, places_asked
 from tools.base import Region
 from tools.errors import UsageError
 from tools.ground import Ground, GroundArgs
+from tools.phrases import meant, parse
+from tools.slicing import Detection
 
 
 def hits(*pairs):
@@ -69,13 +71,16 @@ def test_figures_of_a_part_count_silence_and_misses():
         answered("car", 0),
         answered("key", 0, (0.1, False)),
     ]
-    part = summary("test", plain, [answered("cup", 1, (0.9, True)), answered("cup", 0, (0.9, False))], threshold=0.5)
+    coloured = [answered("cup", 1, (0.9, True)), answered("cup", 0, (0.9, False))]
+    placed = [answered("cup", 1, (0.9, False)), answered("cup", 0), answered("owl", 0)]
+    part = summary("test", plain, coloured, placed, threshold=0.5)
     assert part.kinds == 2
     assert part.ap50.value == pytest.approx((0.5 + 1.0) / 2)
     assert (part.silent.value, part.silent.of) == (round(2 / 3, 4), 3)
     assert (part.found.value, part.found.of) == (round(2 / 3, 4), 3)
     assert part.precision == round(2 / 3, 4)
     assert (part.colour_right.value, part.colour_silent.value) == (1.0, 0.0)
+    assert (part.place_right.value, part.place_silent.value, part.place_silent.of) == (0.0, 1.0, 2)
     assert part.silent.low < part.silent.value < part.silent.high
 
 
@@ -95,6 +100,17 @@ def test_a_scene_is_asked_for_what_it_has_and_as_much_that_it_has_not():
     for one in colours_asked("key", scene):
         boxes = {thing.box for thing in scene.things if f"{thing.colour} {thing.name}" == one.phrase}
         assert set(one.truth) == boxes
+
+
+@pytest.mark.parametrize("layout", ["objects", "row", "shelf", "crowd", "search"])
+def test_who_finds_all_things_finds_those_of_every_place_and_relation(layout):
+    scene = make_scene(9_100_001, "test", layout)
+    found = [Detection(thing.box, 0.9, thing.name) for thing in scene.things if thing.name != "text"]
+    asked = places_asked("key", scene)
+    assert asked == places_asked("key", scene)
+    assert asked
+    for one in asked:
+        assert {item.box for item in meant(parse(one.phrase), found)} == set(one.truth), one.phrase
 
 
 def test_the_logistic_fit_finds_the_scale_that_made_the_data():
@@ -121,7 +137,10 @@ class Oracle(Ground):
 
     def __init__(self, items):
         super().__init__(threshold=0.5)
-        self.truth = {one.phrase: one.truth for item in items for one in [*item.asked, *item.coloured]}
+        self.truth = {one.phrase: one.truth for item in items for one in [*item.asked, *item.coloured, *item.placed]}
+
+    def unavailable(self):
+        return None
 
     def setup(self):
         pass

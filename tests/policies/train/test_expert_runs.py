@@ -37,6 +37,7 @@ def test_grounding_without_faults_is_the_truth():
     assert {region.box for region in ground(["cars"])} == {THINGS[0].box, THINGS[1].box}
     assert [region.box for region in ground(["red car"])] == [THINGS[0].box]
     assert ground(["dog"]) == []
+    assert {region.box for region in ground(["object"])} == {THINGS[0].box, THINGS[1].box}
 
 
 def test_faults_come_as_often_as_they_should():

@@ -1,0 +1,128 @@
+"""Phrases with a place, a size or a relation: "leftmost cup", "large red car", "dog to the left of the tree".
+
+A detector finds the things that are named (`head`, `anchor`); which of them a phrase means is then read off their
+boxes. Grounding models are weak at exactly that, and this way it is the same for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tools.boxes import Box
+from tools.slicing import Detection
+
+EXTREMES = {
+    "leftmost": "leftmost", "rightmost": "rightmost",
+    "topmost": "topmost", "uppermost": "topmost", "highest": "topmost",
+    "bottommost": "lowest", "lowermost": "lowest", "lowest": "lowest",
+    "largest": "largest", "biggest": "largest", "smallest": "smallest",
+}  # fmt: skip
+SIZES = {"large": "large", "big": "large", "huge": "large", "small": "small", "little": "small", "tiny": "small"}
+RELATIONS = {
+    "left of": "left of", "right of": "right of",
+    "above": "above", "below": "below", "beneath": "below", "underneath": "below", "under": "below",
+    "next to": "nearest", "beside": "nearest", "nearest to": "nearest", "closest to": "nearest",
+}  # fmt: skip
+ALIKE = 1.4  # longer sides of things of about the same size differ by less
+
+_RELATED = re.compile(
+    rf"(?P<left>.+?) (?:(?:to|on) the )?(?P<how>{'|'.join(RELATIONS)}) (?:(?:the|an?) )?(?P<right>.+)"
+)
+_FIRST = re.compile(rf"(?:the )?(?P<how>{'|'.join([*EXTREMES, *SIZES])}) (?P<rest>.+)")
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """`said` as it was asked; `head` is what to find, `anchor` what it stands in `relation` to."""
+
+    said: str
+    head: str
+    extreme: str = ""
+    size: str = ""
+    relation: str = ""
+    anchor: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """What has to be found to tell."""
+        return [self.head, self.anchor] if self.anchor else [self.head]
+
+
+def parse(said: str) -> Phrase:
+    """What a phrase says; one that says nothing of place or size is its own head. Case does not matter."""
+    related = _RELATED.fullmatch(said.casefold())
+    head = said[: related.end("left")] if related else said
+    first = _FIRST.fullmatch(head.casefold())
+    word = first["how"] if first else ""
+    if first:
+        head = head[first.start("rest") :]
+    anchor = said[related.start("right") :] if related else ""
+    relation = RELATIONS[related["how"]] if related else ""
+    return Phrase(said, head, EXTREMES.get(word, ""), SIZES.get(word, ""), relation, anchor)
+
+
+def meant(phrase: Phrase, found: Sequence[Detection]) -> list[Detection]:
+    """Those of the detections that the phrase means; `found` are of all names, which are their labels.
+
+    A relation is to the best of the anchors; without one nothing stands in it. Several things can be left of another,
+    only one is next to it. Large and small are among things of the same name.
+    """
+    things = [item for item in found if item.label == phrase.head]
+    if phrase.relation:
+        anchors = [item for item in found if item.label == phrase.anchor]
+        if not anchors:
+            return []
+        anchor = max(anchors, key=lambda item: item.score)
+        things = _related(phrase.relation, [item for item in things if item is not anchor], anchor.box)
+    things = _sized(phrase.size, things) if phrase.size else things
+    return [_extreme(phrase.extreme, things)] if phrase.extreme and things else things
+
+
+def _related(relation: str, things: Sequence[Detection], anchor: Box) -> list[Detection]:
+    if relation == "nearest":
+        return [min(things, key=lambda item: _gap(item.box, anchor))] if things else []
+    beyond = {
+        "left of": lambda x, y: x < anchor[0],
+        "right of": lambda x, y: x > anchor[2],
+        "above": lambda x, y: y < anchor[1],
+        "below": lambda x, y: y > anchor[3],
+    }[relation]
+    return [item for item in things if beyond(*_centre(item.box))]
+
+
+def _sized(size: str, things: Sequence[Detection]) -> list[Detection]:
+    """Those nearer to the largest than to the smallest, or the other way round; all where they are about the same."""
+    sides = [_side(item.box) for item in things]
+    if not sides or max(sides) < ALIKE * min(sides):
+        return list(things)
+    middle = math.sqrt(max(sides) * min(sides))
+    return [item for item, side in zip(things, sides, strict=True) if (side >= middle) == (size == "large")]
+
+
+def _extreme(extreme: str, things: Sequence[Detection]) -> Detection:
+    worth = {
+        "leftmost": lambda box: -box[0],
+        "rightmost": lambda box: box[2],
+        "topmost": lambda box: -box[1],
+        "lowest": lambda box: box[3],
+        "largest": _side,
+        "smallest": lambda box: -_side(box),
+    }[extreme]
+    return max(things, key=lambda item: worth(item.box))
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def _side(box: Box) -> float:
+    return max(box[2] - box[0], box[3] - box[1])
+
+
+def _gap(a: Box, b: Box) -> float:
+    """Pixels between two boxes, and where they touch or overlap a part of the distance of their centres."""
+    across, down = max(a[0] - b[2], b[0] - a[2], 0.0), max(a[1] - b[3], b[1] - a[3], 0.0)
+    return math.hypot(across, down) + 1e-3 * math.dist(_centre(a), _centre(b))

@@ -38,7 +38,9 @@ class GroundArgs(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     objects: list[Name] = Field(
-        min_length=1, max_length=16, description="what to find, a few words each, such as 'red car' or 'street sign'"
+        min_length=1,
+        max_length=16,
+        description="what to find, a few words each, such as 'red car', 'largest cup' or 'dog left of the tree'",
     )
     box: BoxArg | None = Field(
         default=None, description="look only here: x1, y1, x2, y2 in pixels of the whole picture; leave out for all"

@@ -1,7 +1,8 @@
-"""Phrases with a place, a size or a relation: "leftmost cup", "large red car", "dog to the left of the tree".
+"""Phrases with a place, a size or a relation: "leftmost cup", "large red car", "dog to the left of the largest tree".
 
-A detector finds the things that are named (`head`, `anchor`); which of them a phrase means is then read off their
-boxes. Grounding models are weak at exactly that, and this way it is the same for all of them.
+A detector finds the things that are named (heads); which of them a phrase means is then read off their boxes. Grounding
+models are weak at exactly that, and this way it is the same for all of them. "small" and "large" before a name that
+begins so ("small intestine") compare the things that the rest of it names; where there is one alone, nothing is lost.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from tools import boxes
 from tools.boxes import Box
 from tools.slicing import Detection
 
@@ -20,68 +24,75 @@ EXTREMES = {
     "bottommost": "lowest", "lowermost": "lowest", "lowest": "lowest",
     "largest": "largest", "biggest": "largest", "smallest": "smallest",
 }  # fmt: skip
-SIZES = {"large": "large", "big": "large", "huge": "large", "small": "small", "little": "small", "tiny": "small"}
+SIZES = ("large", "small")
 RELATIONS = {
     "left of": "left of", "right of": "right of",
     "above": "above", "below": "below", "beneath": "below", "underneath": "below", "under": "below",
     "next to": "nearest", "beside": "nearest", "nearest to": "nearest", "closest to": "nearest",
 }  # fmt: skip
 ALIKE = 1.4  # longer sides of things of about the same size differ by less
+SAME = 0.7  # IoU from which two boxes are of one thing
 
+_A = r"(?:(?:the|an?) )?"
 _RELATED = re.compile(
-    rf"(?P<left>.+?) (?:(?:to|on) the )?(?P<how>{'|'.join(RELATIONS)}) (?:(?:the|an?) )?(?P<right>.+)"
+    rf"{_A}(?P<left>.+?)(?: (?:right|just|directly|immediately))? (?:(?:to|on|at) (?:the )?)?"
+    rf"(?P<how>{'|'.join(RELATIONS)}) {_A}(?!way\b|and\b|\d)(?P<right>.+)",
+    re.IGNORECASE | re.ASCII,
 )
-_FIRST = re.compile(rf"(?:the )?(?P<how>{'|'.join([*EXTREMES, *SIZES])}) (?P<rest>.+)")
+_FIRST = re.compile(
+    rf"{_A}(?P<how>{'|'.join([*EXTREMES, *SIZES])}) (?:of (?:all )?(?:the )?)?(?P<rest>.+)", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """`said` as it was asked; `head` is what to find, `anchor` what it stands in `relation` to."""
+    """`said` as it was asked; `head` is what to find, in lower case, `anchor` what it stands in `relation` to."""
 
     said: str
     head: str
-    extreme: str = ""
-    size: str = ""
+    which: str = ""  # of several: an extreme, or large or small
     relation: str = ""
-    anchor: str = ""
+    anchor: Phrase | None = None
 
     @property
     def names(self) -> list[str]:
         """What has to be found to tell."""
-        return [self.head, self.anchor] if self.anchor else [self.head]
+        return [self.head, *self.anchor.names] if self.anchor else [self.head]
 
 
 def parse(said: str) -> Phrase:
-    """What a phrase says; one that says nothing of place or size is its own head. Case does not matter."""
-    related = _RELATED.fullmatch(said.casefold())
-    head = said[: related.end("left")] if related else said
-    first = _FIRST.fullmatch(head.casefold())
-    word = first["how"] if first else ""
-    if first:
-        head = head[first.start("rest") :]
-    anchor = said[related.start("right") :] if related else ""
-    relation = RELATIONS[related["how"]] if related else ""
-    return Phrase(said, head, EXTREMES.get(word, ""), SIZES.get(word, ""), relation, anchor)
+    """What a phrase says; one that says nothing of place or size is its own head."""
+    related = _RELATED.fullmatch(said)
+    if related and related["left"].split()[-1].lower() not in ("a", "an", "the", "and"):
+        first = parse(related["left"])
+        return Phrase(said, first.head, first.which, RELATIONS[related["how"].lower()], parse(related["right"]))
+    first_word = _FIRST.fullmatch(said)
+    if first_word:
+        how = first_word["how"].lower()
+        return Phrase(said, first_word["rest"].lower(), EXTREMES.get(how, how))
+    return Phrase(said, said.lower())
 
 
 def meant(phrase: Phrase, found: Sequence[Detection]) -> list[Detection]:
-    """Those of the detections that the phrase means; `found` are of all names, which are their labels.
+    """Those of the detections that the phrase means; `found` are of all its names, which are their labels.
 
     A relation is to the best of the anchors; without one nothing stands in it. Several things can be left of another,
-    only one is next to it. Large and small are among things of the same name.
+    only one is next to it, and only one is the largest, also where the name is in the plural.
     """
     things = [item for item in found if item.label == phrase.head]
-    if phrase.relation:
-        anchors = [item for item in found if item.label == phrase.anchor]
+    if phrase.anchor:
+        anchors = meant(phrase.anchor, found)
         if not anchors:
             return []
-        anchor = max(anchors, key=lambda item: item.score)
-        things = _related(phrase.relation, [item for item in things if item is not anchor], anchor.box)
-    things = _sized(phrase.size, things) if phrase.size else things
-    return [_extreme(phrase.extreme, things)] if phrase.extreme and things else things
+        anchor = max(anchors, key=lambda item: item.score).box
+        things = _related(phrase.relation, [item for item in things if not _same(item.box, anchor)], anchor)
+    if phrase.which in SIZES:
+        return _sized(phrase.which, things)
+    return [_extreme(phrase.which, things)] if phrase.which and things else things
 
 
 def _related(relation: str, things: Sequence[Detection], anchor: Box) -> list[Detection]:
+    """Whose centre lies beyond the anchor's edge, or the one that is nearest to it."""
     if relation == "nearest":
         return [min(things, key=lambda item: _gap(item.box, anchor))] if things else []
     beyond = {
@@ -112,6 +123,10 @@ def _extreme(extreme: str, things: Sequence[Detection]) -> Detection:
         "smallest": lambda box: -_side(box),
     }[extreme]
     return max(things, key=lambda item: worth(item.box))
+
+
+def _same(a: Box, b: Box) -> bool:
+    return float(boxes.iou(np.array([a]), np.array([b]))[0, 0]) > SAME
 
 
 def _centre(box: Box) -> tuple[float, float]:

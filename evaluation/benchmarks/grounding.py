@@ -7,6 +7,7 @@ a mean over kinds, where detections in pictures that only asked for the kind in 
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -79,8 +80,8 @@ class Part(BaseModel):
     precision: float  # detections that are right, at the usual threshold
     colour_right: Figure  # phrases with the right colour: something right found
     colour_silent: Figure  # phrases with a wrong colour answered with nothing
-    place_right: Figure  # phrases with a place, size or relation: that thing found, at the usual threshold
-    place_silent: Figure  # phrases with the opposite relation answered with nothing
+    place_right: Figure  # phrases with a place, size or relation: that thing found and no other, at the usual threshold
+    place_silent: Figure  # where both things of a relation are found, the opposite one answered with nothing
 
 
 class Report(BaseModel):
@@ -169,10 +170,14 @@ def summary(
     sure = [hit for one in plain for hit in one.hits if hit.score >= threshold]
     right, things = sum(hit.right for hit in sure), sum(one.things for one in plain)
     quiet = [not _said(one, threshold) for one in plain if not one.things]
-    named, placed_right = ([_said(one, threshold, True) for one in part if one.things] for part in (coloured, placed))
-    hushed, placed_silent = (
-        [not _said(one, threshold) for one in part if not one.things] for part in (coloured, placed)
-    )
+    named = [_said(one, threshold, right=True) for one in coloured if one.things]
+    hushed = [not _said(one, threshold) for one in coloured if not one.things]
+    exact = [bool(one.hits) and all(hit.right for hit in one.hits) for one in placed if one.things]
+    opposite = [
+        not false.hits
+        for true, false in itertools.pairwise(placed)
+        if not false.things and any(h.right for h in true.hits)
+    ]
     mean = bootstrap_mean(each)
     return Part(
         split=split,
@@ -185,8 +190,8 @@ def summary(
         precision=round(right / len(sure), 4) if sure else 0.0,
         colour_right=_rate(sum(named), len(named)),
         colour_silent=_rate(sum(hushed), len(hushed)),
-        place_right=_rate(sum(placed_right), len(placed_right)),
-        place_silent=_rate(sum(placed_silent), len(placed_silent)),
+        place_right=_rate(sum(exact), len(exact)),
+        place_silent=_rate(sum(opposite), len(opposite)),
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from policies.data.scenes.assets import Assets
 from policies.data.scenes.colours import COLOURS, near
+from policies.data.scenes.object_places import direction
 from policies.data.scenes.scene import Box, Scene, Split
 from tools import boxes
 from tools.base import Region
@@ -23,6 +24,10 @@ from tools.pictures import Picture
 
 MOST = 8  # phrases present, and absent, a picture: 16 are the most that one call takes
 MOST_PLACES = 4  # phrases with a place or size, and pairs in a relation, a picture
+SAID = {  # of a direction: how a phrase says it, and its opposite
+    "to the left": ("left of", "right of"), "to the right": ("right of", "left of"),
+    "above": ("above", "below"), "below": ("below", "above"),
+}  # fmt: skip
 FIT = 0.5  # IoU of a right box
 
 
@@ -83,8 +88,8 @@ def colours_asked(key: str, scene: Scene) -> list[Asked]:
 
 
 def places_asked(key: str, scene: Scene) -> list[Asked]:
-    """ "leftmost teapot" of several, and "teapot left of the owl" of two alone of their kind, where one of four
-    directions is clear; and that with the opposite direction, which means nothing."""
+    """ "leftmost teapot" of several, and "teapot left of the owl" of two alone of their kind where that is clear; right
+    after each of these the opposite direction, which means nothing."""
     rng = random.Random(f"places:{key}")
     groups: dict[str, list[Box]] = {}
     for thing in scene.things:
@@ -93,12 +98,10 @@ def places_asked(key: str, scene: Scene) -> list[Asked]:
     asked = [Asked(f"{word} {name}", name, (box,)) for name, own in groups.items() for word, box in _extremes(own)]
     asked = rng.sample(asked, min(MOST_PLACES, len(asked)))
     alone = [(name, own[0]) for name, own in groups.items() if len(own) == 1]
-    for (a, box), (b, other) in itertools.islice(itertools.pairwise(rng.sample(alone, len(alone))), MOST_PLACES):
-        for axis, before, after in ((0, "left of", "right of"), (1, "above", "below")):
-            if box[axis] > other[axis + 2] or other[axis] > box[axis + 2]:
-                true, false = (before, after) if box[axis] < other[axis] else (after, before)
-                asked += [Asked(f"{a} {true} the {b}", a, (box,)), Asked(f"{a} {false} the {b}", a, ())]
-                break
+    pairs = [(a, b) for a, b in itertools.combinations(alone, 2) if direction(a[1], b[1]) in SAID]
+    for (a, box), (b, other) in rng.sample(pairs, min(MOST_PLACES, len(pairs))):
+        true, false = SAID[direction(box, other)]
+        asked += [Asked(f"{a} {true} the {b}", a, (box,)), Asked(f"{a} {false} the {b}", a, ())]
     return asked
 
 

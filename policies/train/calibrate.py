@@ -2,7 +2,8 @@
 
 Asks held-out questions both ways (rows in DIR, made once, gone on with after a kill), fits temperature and threshold,
 and asks for unseen plug-ins. A fit on the pictures of even number is judged on the odd ones against what the weights
-ship; `--write` puts the fit on all of them into the weights' policy.json, only where that one was the better.
+ship; `--write` puts the fit on all of them into the weights' policy.json, only where that one was the better. Weights
+whose fit is to be judged once more want other pictures: `--first`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ from tools.errors import P2GError
 
 
 def better(found: Fit, shipped: Report) -> bool:
-    """Whether a fit improves on what ships, on rows that neither was fitted on: it is no worse at deciding, and the
-    likelihood loss and the calibration error are both lower."""
+    """Whether a fit on other rows improves on what ships. By rule accuracy-cost it is worth more at that price; by rule
+    balanced it is no worse at deciding, and the likelihood loss and the calibration error are both lower."""
     new = found.after
+    if found.rule.kind == "accuracy-cost":
+        worth = [one.accuracy.value - found.rule.price * one.cost for one in (new, shipped)]
+        return worth[0] > worth[1]
     decides = new.balanced_accuracy.value >= shipped.balanced_accuracy.value
     return decides and new.nll < shipped.nll and new.ece.value < shipped.ece.value
 

@@ -1,8 +1,9 @@
 """What is fitted after training so that `p_call` means what it says: a temperature, and the threshold that ships.
 
 The temperature minimises the likelihood loss of margins against labels on validation rows (Guo et al. 2017), by golden
-section over its logarithm; the threshold follows a stated rule on the same rows. Both are judged on other rows.
-Intervals are percentile bootstraps over pictures, because questions about one picture hang together.
+section over its logarithm; the threshold follows a stated rule on the same rows, or on all that was asked. A fit is
+judged on rows it has not seen; what ships may be fitted on those as well. Intervals are percentile bootstraps over
+pictures, because questions about one picture hang together.
 """
 
 from __future__ import annotations
@@ -60,16 +61,19 @@ class Report(BaseModel):
 
 
 class Fit(BaseModel):
-    """Temperature and threshold with what they were fitted on and how they fare elsewhere. `policy.json` holds this."""
+    """Temperature (from `n` rows that can be decided) and threshold; `before` and `after` are of a fit on a part of the
+    rows, judged on the others. `policy.json` holds this."""
 
     threshold: float
     temperature: float
     rule: ThresholdRule
     data_sha256: str
     n: int
-    before: Report = Field(description="on rows held out from a fit, at temperature 1 and threshold 0.5")
-    after: Report = Field(description="on the same rows, as fitted on others")
-    curve: list[tuple[float, float, float, float]] = Field(description="threshold, calls, cost, accuracy; fitted rows")
+    before: Report = Field(description="on rows held out from that fit, at temperature 1 and threshold 0.5")
+    after: Report = Field(description="on the same rows, as fitted on the others")
+    curve: list[tuple[float, float, float, float]] = Field(
+        description="threshold, calls, cost, accuracy; rows of the threshold"
+    )
 
 
 def probabilities(margins: np.ndarray, temperature: float) -> np.ndarray:
@@ -232,7 +236,7 @@ def fit(
         n=len(rows),
         before=report(held_out, 1.0, 0.5),
         after=report(held_out, temperature, threshold),
-        curve=curve(rows, temperature),
+        curve=curve(priced, temperature),
     )
 
 

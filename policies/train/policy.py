@@ -227,7 +227,7 @@ def said(found: Fit) -> str:
     """One line on a fit."""
     one, two = found.before, found.after
     return (
-        f"temperature {found.temperature:.3f}, threshold {found.threshold:.4f} from {found.n} questions; fitted on "
+        f"temperature {found.temperature:.3f} (of {found.n} questions), threshold {found.threshold:.4f}; fitted on "
         f"half of the pictures, on {two.n} questions about the others calibration error {one.ece.value:.3f} -> "
         f"{two.ece.value:.3f}, balanced accuracy "
         f"{one.balanced_accuracy.value:.3f} -> {two.balanced_accuracy.value:.3f} "

@@ -69,12 +69,12 @@ def make_source(recipes: Sequence[SourceRecipe], protocol: Protocol, recipe: Rec
 def _make(one: SourceRecipe, protocol: Protocol, recipe: Recipe) -> Source:
     if one.kind not in KINDS:
         raise UsageError(f"there is no source {one.kind!r}; sources: {', '.join(KINDS)}")
-    if one.options.get("seed", 0) // HELD_OUT % 2:
-        raise UsageError(
-            f"source {one.kind}: the scenes from seed {one.options['seed']} on are those that sources with a seed "
-            f"{HELD_OUT} lower are validated on; take one from 0 or from {2 * HELD_OUT} on"
-        )
     try:
+        if one.options.get("seed", 0) // HELD_OUT % 2:
+            raise UsageError(
+                f"source {one.kind}: the scenes from seed {one.options['seed']} on are those that sources with a seed "
+                f"{HELD_OUT} lower are validated on; take one from 0 or from {2 * HELD_OUT} on"
+            )
         return KINDS[one.kind](one, protocol, recipe)
     except (TypeError, OSError) as error:  # an option that it does not have, a file that is not there
         raise UsageError(f"source {one.kind}: {error}") from error

@@ -17,7 +17,7 @@ BACKBONE = "model.backbone.conv_encoder.model."
 
 
 def tower_config(tower: Path) -> Any:
-    """The tower's own configuration. Raises `UsageError`."""
+    """The configuration of a tower: of the weights that ship by name, or of a folder. Raises `UsageError`."""
     from transformers import AutoConfig, ResNetConfig
 
     folder = shipped(tower)

@@ -72,7 +72,11 @@ def test_figures_of_a_part_count_silence_and_misses():
         answered("key", 0, (0.1, False)),
     ]
     coloured = [answered("cup", 1, (0.9, True)), answered("cup", 0, (0.9, False))]
-    placed = [answered("cup", 1, (0.9, False)), answered("cup", 0), answered("owl", 0)]
+    placed = [
+        *(answered("cup", 1, (0.9, True)), answered("cup", 0)),
+        *(answered("owl", 1, (0.9, True), (0.8, False)), answered("owl", 0, (0.9, False))),
+        *(answered("key", 1), answered("key", 0)),  # not found: its silence says nothing
+    ]
     part = summary("test", plain, coloured, placed, threshold=0.5)
     assert part.kinds == 2
     assert part.ap50.value == pytest.approx((0.5 + 1.0) / 2)
@@ -80,7 +84,8 @@ def test_figures_of_a_part_count_silence_and_misses():
     assert (part.found.value, part.found.of) == (round(2 / 3, 4), 3)
     assert part.precision == round(2 / 3, 4)
     assert (part.colour_right.value, part.colour_silent.value) == (1.0, 0.0)
-    assert (part.place_right.value, part.place_silent.value, part.place_silent.of) == (0.0, 1.0, 2)
+    assert (part.place_right.value, part.place_right.of) == (round(1 / 3, 4), 3)
+    assert (part.place_silent.value, part.place_silent.of) == (0.5, 2)
     assert part.silent.low < part.silent.value < part.silent.high
 
 
@@ -146,11 +151,12 @@ class Oracle(Ground):
         pass
 
     def __call__(self, picture, args: GroundArgs):
-        return [
+        found = [
             Region(box=box, label=name, score=0.9 if self.truth[name] else 0.2)
             for name in args.objects
             for box in self.truth[name] or [(0.0, 0.0, float(picture.width), float(picture.height))]
         ]
+        return [region for region in found if region.score >= (args.threshold or 0)]
 
 
 def test_an_expert_that_knows_everything_gets_full_marks(monkeypatch):
@@ -160,6 +166,8 @@ def test_an_expert_that_knows_everything_gets_full_marks(monkeypatch):
     report = grounding.run(Oracle(made), 2, said.append, splits=("test",))
     (part,) = report.parts
     assert (part.ap50.value, part.silent.value, part.found.value, part.colour_right.value) == (1.0, 1.0, 1.0, 1.0)
+    assert (part.place_right.value, part.place_silent.value) == (1.0, 1.0)
+    assert min(part.place_right.of, part.place_silent.of) > 0
     assert report.megapixels > 3
     assert any("absent phrases" in line for line in grounding.lines(report))
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tools import Call, ExpertError, Picture, Runner, UsageError, boxes, load_tools
 from tools.ground import Ground, _names, _prompt
+from tools.slicing import Detection
 
 WORDS = ["cat", "dog", "red", "car", "street", "sign", "##s", "a", "the"]
 
@@ -145,6 +146,23 @@ def test_a_name_that_no_prompt_holds_is_an_error_of_one_line(checkpoint, picture
     tool._model.config.text_config.max_position_embeddings = 12
     result = Runner([tool]).run(picture, [Call(expert="ground", args={"objects": ["cat", "red " * 19]})])[0]
     assert "name it in a few words" in result.error
+
+
+def test_a_phrase_with_a_place_gives_the_thing_it_means_under_the_words_that_were_said(picture, monkeypatch):
+    tool, asked = Ground("unused"), []
+    seen = [Detection((10, 10, 20, 20), 0.6, "cat"), Detection((200, 10, 220, 30), 0.9, "cat")]
+    seen.append(Detection((100, 10, 120, 30), 0.7, "dog"))
+    monkeypatch.setattr(tool, "_prompts", lambda names: asked.append(names) or [names])
+    monkeypatch.setattr(tool, "_find", lambda view, prompt, threshold: seen)
+    objects = ["Leftmost Cat", "cat", "a cat right of the dog", "dog above the cat"]
+    found = tool(picture, tool.parse({"objects": objects}))
+    assert asked == [["cat", "dog"]]
+    assert [(region.label, region.box[0], region.score) for region in found] == [
+        ("Leftmost Cat", 10, 0.6),
+        ("cat", 10, 0.6),
+        ("cat", 200, 0.9),
+        ("a cat right of the dog", 200, 0.9),
+    ]
 
 
 def test_other_weights_at_the_same_place_are_other_results(checkpoint, tmp_path):

@@ -59,7 +59,7 @@ class SceneQuestion:
 
 @dataclass
 class Scene:
-    """A picture (RGB) with what is on it and what can be asked about it; `ask_more` makes the questions of `more`."""
+    """A picture (RGB) with what is on it and what can be asked about it; `ask_more` makes the questions of `more`, once."""
 
     kind: str
     image: Image.Image

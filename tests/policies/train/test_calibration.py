@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from policies.nano import Policy
+from policies.train.calibrate import better
 from policies.train.calibration import (
     Decided,
     balanced_accuracy,
@@ -144,6 +145,15 @@ def test_questions_that_neither_way_answers_raise_the_price_of_a_low_threshold_a
     assert priced.threshold > without.threshold
     assert priced.temperature == without.temperature
     assert fit(decidable, held_out, BALANCED, "sha", [*decidable, *lost]) == fit(decidable, held_out, BALANCED, "sha")
+
+
+def test_a_fit_replaces_what_ships_where_its_own_rule_says_so():
+    held_out = rows(*drawn(300, 1.0, 13))
+    priced = fit(rows(*drawn(400, 1.0, 12)), held_out, ThresholdRule(kind="accuracy-cost", price=0.02), "sha")
+    assert better(priced, report(held_out, 1.0, 0.9))  # what ships hardly calls
+    assert not better(priced, priced.after)
+    balanced = priced.model_copy(update={"rule": BALANCED})
+    assert not better(balanced, report(held_out, 1.0, 0.5))  # calls more often than is balanced, and is no surer
 
 
 def test_too_few_rows_of_a_label_are_said_to_be():

@@ -1,9 +1,9 @@
 """What is fitted after training so that `p_call` means what it says: a temperature, and the threshold that ships.
 
 The temperature minimises the likelihood loss of margins against labels on validation rows (Guo et al. 2017), by golden
-section over its logarithm; the threshold follows a stated rule on the same rows, or on all that was asked. A fit is
-judged on rows it has not seen; what ships may be fitted on those as well. Intervals are percentile bootstraps over
-pictures, because questions about one picture hang together.
+section over its logarithm; the threshold follows a stated rule. A fit is judged on rows it has not seen; what ships
+may be fitted on those as well. Questions that neither way answers have no label: they count for accuracy and cost
+alone. Intervals are percentile bootstraps over pictures, because questions about one picture hang together.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ FEWEST = 10  # rows of each label below which nothing is fitted
 
 
 class Decided(BaseModel):
-    """One labelled decision: `margin` (logit of call less answer), whether a call was needed, and what each way gave.
+    """One decision: `margin` (logit of call less answer), whether a call was needed (None: neither way was right, so
+    nobody can say), and what each way gave.
 
     `right` and `cost` are (direct, with experts); a cost is in calls plus thousands of tokens. `group` is the picture.
     """
 
     margin: float
-    needed: bool
+    needed: bool | None
     right: tuple[bool, bool]
     cost: tuple[float, float]
     group: str
@@ -47,8 +48,10 @@ class Figure(BaseModel):
 
 
 class Report(BaseModel):
-    """How decisions fare on some rows at a temperature and threshold."""
+    """How decisions fare on some rows at a temperature and threshold: accuracy and cost on all that was `asked`, all
+    else on the `n` with a label."""
 
+    asked: int
     n: int
     needed: int
     ece: Figure
@@ -61,18 +64,18 @@ class Report(BaseModel):
 
 
 class Fit(BaseModel):
-    """Temperature (from `n` rows that can be decided) and threshold; `before` and `after` are of a fit on a part of the
-    rows, judged on the others. `policy.json` holds this."""
+    """Temperature (from `n` rows with a label) and threshold; `before` and `after` are of a fit on a part of the rows,
+    judged on the others. `policy.json` holds this."""
 
     threshold: float
     temperature: float
     rule: ThresholdRule
-    data_sha256: str
+    data_sha256: str = Field(default="", description="of the rows it was fitted on")
     n: int
     before: Report = Field(description="on rows held out from that fit, at temperature 1 and threshold 0.5")
     after: Report = Field(description="on the same rows, as fitted on the others")
     curve: list[tuple[float, float, float, float]] = Field(
-        description="threshold, calls, cost, accuracy; rows of the threshold"
+        description="threshold, calls, cost, accuracy; of all that was asked"
     )
 
 
@@ -132,7 +135,7 @@ def balanced_accuracy(called: np.ndarray, needed: np.ndarray) -> float:
 
 def choose_threshold(rows: Sequence[Decided], temperature: float, rule: ThresholdRule) -> float:
     """The threshold that `rule` likes best, in the middle of the widest stretch of p_call that is equally good."""
-    margins, needed, right, cost = _arrays(rows)
+    margins, needed, right, cost = _arrays(labelled(rows) if rule.kind == "balanced" else rows)
     cuts = np.unique(margins)
     between = [cuts[0] - 1.0, *((cuts[1:] + cuts[:-1]) / 2), cuts[-1] + 1.0]
 
@@ -160,24 +163,26 @@ def choose_threshold(rows: Sequence[Decided], temperature: float, rule: Threshol
 
 def report(rows: Sequence[Decided], temperature: float, threshold: float, seed: int = 0) -> Report:
     """How a temperature and threshold fare on `rows`."""
-    margins, needed, right, cost = _arrays(rows)
+    told = labelled(rows)
+    margins, needed, _, _ = _arrays(told)
     p = probabilities(margins, temperature)
     called = p >= threshold
-    taken = (np.arange(len(p)), called.astype(int))
-    groups = [row.group for row in rows]
+    every, _, right, cost = _arrays(rows)
+    taken = (np.arange(len(rows)), (probabilities(every, temperature) >= threshold).astype(int))
 
     def figure(of: Callable[[np.ndarray], float]) -> Figure:
-        return bootstrap(of, groups, seed)
+        return bootstrap(of, [row.group for row in told], seed)
 
     return Report(
-        n=len(rows),
+        asked=len(rows),
+        n=len(told),
         needed=int(needed.sum()),
         ece=figure(lambda i: calibration_error(p[i], needed[i])),
         nll=nll(margins, needed, temperature),
         balanced_accuracy=figure(lambda i: balanced_accuracy(called[i], needed[i])),
         called_needed=float(called[needed].mean()) if needed.any() else 0.0,
         called_not_needed=float(called[~needed].mean()) if (~needed).any() else 0.0,
-        accuracy=figure(lambda i: float(right[taken][i].mean())),
+        accuracy=bootstrap(lambda i: float(right[taken][i].mean()), [row.group for row in rows], seed),
         cost=float(cost[taken].mean()),
     )
 
@@ -208,36 +213,43 @@ def curve(rows: Sequence[Decided], temperature: float, points: int = 21) -> list
     return sorted(out, reverse=True)
 
 
-def fit(
-    rows: Sequence[Decided],
-    held_out: Sequence[Decided],
-    rule: ThresholdRule,
-    data_sha256: str,
-    asked: Sequence[Decided] | None = None,
-) -> Fit:
-    """Temperature and threshold from `rows`, judged on `held_out`. Rule accuracy-cost looks at all that was `asked`
-    (None: `rows`): where neither way was right a call still costs. Raises `UsageError` where there are too few."""
-    for name, part in (("fit", rows), ("judge", held_out)):
-        labels = [row.needed for row in part]
-        fewest = min(labels.count(True), labels.count(False))
-        if fewest < FEWEST:
-            raise UsageError(
-                f"only {fewest} of {len(part)} rows have one label, too few to {name} p_call on: ask more questions"
-            )
-    margins, needed, _, _ = _arrays(rows)
+def choose(rows: Sequence[Decided], rule: ThresholdRule) -> tuple[float, float]:
+    """Temperature and threshold. Raises `UsageError` where there are too few rows of a label."""
+    check_enough(rows, "fit")
+    margins, needed, _, _ = _arrays(labelled(rows))
     temperature = round(fit_temperature(margins, needed), 4)
-    priced = rows if asked is None or rule.kind == "balanced" else asked
-    threshold = round(choose_threshold(priced, temperature, rule), 9)
+    return temperature, round(choose_threshold(rows, temperature, rule), 9)
+
+
+def fit(rows: Sequence[Decided], half: Sequence[Decided], others: Sequence[Decided], rule: ThresholdRule) -> Fit:
+    """What ships, fitted on all `rows`, with the report on what a fit on `half` of them does on the `others`. Raises
+    `UsageError` where any of these has too few rows of a label."""
+    check_enough(others, "judge")
+    judged, (temperature, threshold) = choose(half, rule), choose(rows, rule)
     return Fit(
         threshold=threshold,
         temperature=temperature,
         rule=rule,
-        data_sha256=data_sha256,
-        n=len(rows),
-        before=report(held_out, 1.0, 0.5),
-        after=report(held_out, temperature, threshold),
-        curve=curve(priced, temperature),
+        n=len(labelled(rows)),
+        before=report(others, 1.0, 0.5),
+        after=report(others, *judged),
+        curve=curve(rows, temperature),
     )
+
+
+def check_enough(rows: Sequence[Decided], what: str) -> None:
+    """Raises `UsageError` where a label has so few rows that nothing can be said of it."""
+    labels = [row.needed for row in rows]
+    fewest = min(labels.count(True), labels.count(False))
+    if fewest < FEWEST:
+        raise UsageError(
+            f"only {fewest} of {len(rows)} rows have one label, too few to {what} p_call on: ask more questions"
+        )
+
+
+def labelled(rows: Sequence[Decided]) -> list[Decided]:
+    """The rows of which is known whether a call was needed."""
+    return [row for row in rows if row.needed is not None]
 
 
 def write_policy(folder: Path, found: Fit) -> Path:
@@ -255,7 +267,7 @@ def write_policy(folder: Path, found: Fit) -> Path:
 def _arrays(rows: Sequence[Decided]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return (
         np.array([row.margin for row in rows], float),
-        np.array([row.needed for row in rows], bool),
+        np.array([bool(row.needed) for row in rows], bool),
         np.array([row.right for row in rows], float),
         np.array([row.cost for row in rows], float),
     )

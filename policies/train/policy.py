@@ -184,29 +184,26 @@ def call_rates(batch: Batch, logits: torch.Tensor, learner: Learner) -> dict[str
 
 
 def decided(rows: Sequence[Forced], neither: str) -> list[Decided]:
-    """Rows as decisions. With "neither" left out, needed and not needed are what the evaluation says they are."""
+    """Rows as decisions. Those that neither way answers are "not needed", or ("leave out") have no label, as in the
+    evaluation."""
     return [
         Decided(
             margin=row.margin,
-            needed=row.label == "needed",
+            needed=None if row.label == "neither" and neither == "leave out" else row.label == "needed",
             right=(row.direct.correct, row.experts.correct),
             cost=(row.direct.cost, row.experts.cost),
             group=f"{row.track}/{row.index}",
         )
         for row in rows
-        if row.label != "neither" or neither == "not needed"
     ]
 
 
 def calibrate(rows: Sequence[Forced], rule: ThresholdRule, neither: str, folder: Path | None = None) -> Fit:
     """Temperature and threshold fitted on all rows, and judged by what a fit on the pictures of even number does on the
     others; written into `folder`/policy.json when a folder is given."""
-    even, odd = ([row for row in rows if row.index % 2 == half] for half in (0, 1))
-    sha, judged = digest(list(rows)), decided(odd, neither)
-    half, found = (
-        fit(decided(part, neither), judged, rule, sha, asked=decided(part, "not needed")) for part in (even, rows)
-    )
-    found.before, found.after = half.before, half.after
+    even, odd = (decided([row for row in rows if row.index % 2 == half], neither) for half in (0, 1))
+    found = fit(decided(rows, neither), even, odd, rule)
+    found.data_sha256 = digest(list(rows))
     if folder is not None:
         write_policy(folder, found)
     return found

@@ -14,6 +14,7 @@ from policies.train.calibration import (
     balanced_accuracy,
     bootstrap,
     calibration_error,
+    choose,
     choose_threshold,
     curve,
     fit,
@@ -87,7 +88,8 @@ def test_calibration_error_by_hand():
 
 
 def test_a_fit_lowers_the_error_on_rows_it_has_not_seen():
-    found = fit(rows(*drawn(2000, 5.0, 2)), rows(*drawn(2000, 5.0, 3)), BALANCED, "sha")
+    half = rows(*drawn(2000, 5.0, 2))
+    found = fit(half, half, rows(*drawn(2000, 5.0, 3)), BALANCED)
     assert found.after.ece.value < 0.04 < 0.1 < found.before.ece.value
     assert found.after.nll < found.before.nll
     assert found.before.ece.low <= found.before.ece.value <= found.before.ece.high
@@ -137,19 +139,30 @@ def test_intervals_resample_pictures_as_wholes():
 def test_questions_that_neither_way_answers_raise_the_price_of_a_low_threshold_and_nothing_else():
     decidable = rows(*drawn(400, 1.0, 10))
     lost = [
-        Decided(margin=m, needed=False, right=(False, False), cost=(0.4, 1.6), group=f"n{m}")
+        Decided(margin=m, needed=None, right=(False, False), cost=(0.4, 1.6), group=f"n{m}")
         for m in np.linspace(-3, 0.5, 400)
     ]
-    held_out, price = rows(*drawn(300, 1.0, 11)), ThresholdRule(kind="accuracy-cost", price=0.1)
-    without, priced = (fit(decidable, held_out, price, "sha", asked) for asked in (None, [*decidable, *lost]))
-    assert priced.threshold > without.threshold
-    assert priced.temperature == without.temperature
-    assert fit(decidable, held_out, BALANCED, "sha", [*decidable, *lost]) == fit(decidable, held_out, BALANCED, "sha")
+    price = ThresholdRule(kind="accuracy-cost", price=0.1)
+    without, priced = (choose(asked, price) for asked in (decidable, [*decidable, *lost]))
+    assert priced[1] > without[1]
+    assert priced[0] == without[0]
+    assert choose([*decidable, *lost], BALANCED) == choose(decidable, BALANCED)
+
+
+def test_questions_that_neither_way_answers_count_for_accuracy_and_cost_alone():
+    decidable = rows(*drawn(100, 1.0, 14))
+    lost = [Decided(margin=9.0, needed=None, right=(False, False), cost=(0.4, 1.6), group=f"n{n}") for n in range(100)]
+    alone, both = report(decidable, 1.0, 0.5), report([*decidable, *lost], 1.0, 0.5)
+    assert (both.asked, both.n, both.needed) == (200, 100, alone.needed)
+    assert (both.ece.value, both.nll, both.balanced_accuracy) == (alone.ece.value, alone.nll, alone.balanced_accuracy)
+    assert both.accuracy.value == pytest.approx(alone.accuracy.value / 2)
+    assert both.cost == pytest.approx((alone.cost + 1.6) / 2)
 
 
 def test_a_fit_replaces_what_ships_where_its_own_rule_says_so():
     held_out = rows(*drawn(300, 1.0, 13))
-    priced = fit(rows(*drawn(400, 1.0, 12)), held_out, ThresholdRule(kind="accuracy-cost", price=0.02), "sha")
+    half = rows(*drawn(400, 1.0, 12))
+    priced = fit([*half, *held_out], half, held_out, ThresholdRule(kind="accuracy-cost", price=0.02))
     assert better(priced, report(held_out, 1.0, 0.9))  # what ships hardly calls
     assert not better(priced, priced.after)
     balanced = priced.model_copy(update={"rule": BALANCED})
@@ -159,11 +172,15 @@ def test_a_fit_replaces_what_ships_where_its_own_rule_says_so():
 def test_too_few_rows_of_a_label_are_said_to_be():
     margins, needed = drawn(200, 1.0, 7)
     with pytest.raises(UsageError, match=r"only 0 of .* rows have one label"):
-        fit(rows(margins, np.ones(200, bool)), rows(margins, needed), BALANCED, "sha")
+        choose(rows(margins, np.ones(200, bool)), BALANCED)
+    with pytest.raises(UsageError, match=r"too few to judge p_call on"):
+        fit(rows(margins, needed), rows(margins, needed), rows(margins, np.ones(200, bool)), BALANCED)
 
 
 def test_what_is_written_is_a_policy_that_loads(tmp_path):
-    found = fit(rows(*drawn(300, 2.0, 8)), rows(*drawn(300, 2.0, 9)), BALANCED, "sha")
+    half, others = rows(*drawn(300, 2.0, 8)), rows(*drawn(300, 2.0, 9))
+    found = fit([*half, *others], half, others, BALANCED)
+    found.data_sha256 = "sha"
     path = write_policy(tmp_path, found)
     loaded = Policy.model_validate_json(path.read_text())
     assert (loaded.threshold, loaded.temperature) == (found.threshold, found.temperature)

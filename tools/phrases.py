@@ -130,11 +130,11 @@ def _same(a: Box, b: Box) -> bool:
 
 
 def _centre(box: Box) -> tuple[float, float]:
-    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return boxes.to_cxcywh(box)[:2]
 
 
 def _side(box: Box) -> float:
-    return max(box[2] - box[0], box[3] - box[1])
+    return max(boxes.to_cxcywh(box)[2:])
 
 
 def _gap(a: Box, b: Box) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from policies.data.scenes.assets import Assets
 from policies.data.scenes.colours import COLOURS, near
 from policies.data.scenes.object_places import direction
+from policies.data.scenes.object_view import extremes
 from policies.data.scenes.scene import Box, Scene, Split
 from tools import boxes
 from tools.base import Region
@@ -38,6 +39,25 @@ class Asked:
     phrase: str
     kind: str
     truth: tuple[Box, ...]
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """A thing of which no more is known than its box: all of that counts as its pixels."""
+
+    box: Box
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        return boxes.to_cxcywh(self.box)[:2]
+
+    @property
+    def long_side(self) -> float:
+        return max(boxes.to_cxcywh(self.box)[2:])
+
+    @property
+    def pixels(self) -> float:
+        return boxes.area(self.box)
 
 
 class Hit(BaseModel):
@@ -91,13 +111,18 @@ def places_asked(key: str, scene: Scene) -> list[Asked]:
     """ "leftmost teapot" of several, and "teapot left of the owl" of two alone of their kind where that is clear; right
     after each of these the opposite direction, which means nothing."""
     rng = random.Random(f"places:{key}")
-    groups: dict[str, list[Box]] = {}
+    groups: dict[str, list[Boxed]] = {}
     for thing in scene.things:
         if thing.name != "text":
-            groups.setdefault(thing.name, []).append(thing.box)
-    asked = [Asked(f"{word} {name}", name, (box,)) for name, own in groups.items() for word, box in _extremes(own)]
+            groups.setdefault(thing.name, []).append(Boxed(thing.box))
+    several = [(name, own) for name, own in groups.items() if len(own) > 1]
+    asked = [
+        Asked(f"{word} {name}", name, (one.box,))
+        for name, own in several
+        for word, one in extremes(own, scene.image.size)
+    ]
     asked = rng.sample(asked, min(MOST_PLACES, len(asked)))
-    alone = [(name, own[0]) for name, own in groups.items() if len(own) == 1]
+    alone = [(name, own[0].box) for name, own in groups.items() if len(own) == 1]
     pairs = [(a, b) for a, b in itertools.combinations(alone, 2) if direction(a[1], b[1]) in SAID]
     for (a, box), (b, other) in rng.sample(pairs, min(MOST_PLACES, len(pairs))):
         true, false = SAID[direction(box, other)]
@@ -105,24 +130,8 @@ def places_asked(key: str, scene: Scene) -> list[Asked]:
     return asked
 
 
-def _extremes(group: Sequence[Box]) -> Iterator[tuple[str, Box]]:
-    """What two or more boxes are called that clearly lie or are so, by a fifth of their mean side."""
-    if len(group) < 2:
-        return
-    sides = [max(x2 - x1, y2 - y1) for x1, y1, x2, y2 in group]
-    margin = sum(sides) / len(sides) / 5
-    for word, edge, sign in (("leftmost", 0, 1), ("topmost", 1, 1), ("rightmost", 2, -1), ("lowest", 3, -1)):
-        first, second = sorted(group, key=lambda box: sign * box[edge])[:2]
-        if sign * (second[edge] - first[edge]) > margin:
-            yield word, first
-    for word, sign in (("smallest", 1), ("largest", -1)):
-        (one, first), (two, _) = sorted(zip(sides, group, strict=True), key=lambda pair: sign * pair[0])[:2]
-        if sign * (two - one) > margin:
-            yield word, first
-
-
-def ask(expert: Ground, picture: Picture, asked: Sequence[Asked], lowest: float) -> list[Region]:
-    """All detections of score `lowest` and better, in one call."""
+def ask(expert: Ground, picture: Picture, asked: Sequence[Asked], lowest: float | None) -> list[Region]:
+    """All detections of score `lowest` and better, in one call; None: those that the expert reports of itself."""
     return expert(picture, GroundArgs(objects=[one.phrase for one in asked], threshold=lowest))
 
 

@@ -40,10 +40,11 @@ def scene_problems(scene: Scene) -> Iterator[str]:
             yield f"{where}: visible is {thing.visible}, not 0-1"
         if thing.visible > 0:
             yield from (f"{where}: {line}" for line in _box_problems(thing.box, size))
-    for number, question in enumerate([*scene.questions, *scene.more]):
+    questions = [*scene.questions, *scene.more]
+    for number, question in enumerate(questions):
         for line in _question_problems(question, size):
             yield f"question {number} ({question.text!r}): {line}"
-    texts = [question.text.casefold() for question in [*scene.questions, *scene.more]]
+    texts = [question.text.casefold() for question in questions]
     for text in sorted({text for text in texts if texts.count(text) > 1}):
         yield f"asked twice: {text!r}"
 

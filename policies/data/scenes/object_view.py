@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
 
 from policies.data.scenes.asking import article, four_options, phrase, question
 from policies.data.scenes.assets import Assets
@@ -71,7 +72,23 @@ class View:
         return question(text, answer, four, boxes, kind, "object", self.size, accepted)
 
 
-def extremes(group: Sequence[Placed], size: tuple[int, int]) -> Iterator[tuple[str, Placed]]:
+class Shown(Protocol):
+    """What has a place and a size in the picture, in pixels."""
+
+    @property
+    def box(self) -> Box: ...
+    @property
+    def centre(self) -> tuple[float, float]: ...
+    @property
+    def long_side(self) -> float: ...
+    @property
+    def pixels(self) -> float: ...
+
+
+S = TypeVar("S", bound=Shown)
+
+
+def extremes(group: Sequence[S], size: tuple[int, int]) -> Iterator[tuple[str, S]]:
     """ "leftmost", "largest" ... with the one it clearly is, out of two or more."""
     across, down = size[0] * 0.04, size[1] * 0.04
     for word, side, margin in (
@@ -97,7 +114,7 @@ def extremes(group: Sequence[Placed], size: tuple[int, int]) -> Iterator[tuple[s
         yield "smallest", by_size[0]
 
 
-def clearly_larger(each: Placed, others: Iterable[Placed]) -> bool:
+def clearly_larger(each: Shown, others: Iterable[Shown]) -> bool:
     return all(each.long_side > 1.3 * other.long_side and each.pixels > 1.6 * other.pixels for other in others)
 
 

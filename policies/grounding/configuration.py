@@ -61,6 +61,7 @@ class Recipe(_Strict):
     shape: Shape = Shape()
     text_steps: int = 3000
     kinds: int | None = Field(default=None, description="only so many kinds of the pack (for tests)")
+    begin: str | None = Field(default=None, description="weights to go on from: those that ship, by name, or a folder")
     backdrops: int = 200
     dense: Phase
     full: Phase

@@ -74,14 +74,16 @@ class Trainer:
         return self.recipe.dense if self.phase == "dense" else self.recipe.full
 
     def enter_full(self) -> None:
-        """From the dense phase to the full one: norms are frozen, a new optimizer begins."""
+        """From the dense phase to the full one: norms are frozen, a new optimizer begins. A decoder that has not
+        learned yet starts from the proposals' head."""
         import torch
         from transformers.models.grounding_dino.modeling_grounding_dino import replace_batch_norm
 
         with torch.no_grad():
             replace_batch_norm(self.model.model.backbone.conv_encoder.model)
-        still(self.model)
-        inherit(self.model)
+        if self.recipe.begin is None:
+            still(self.model)
+            inherit(self.model)
         self.model.to(self.device)
         self.phase, self.step = "full", 0
         self.optimizer = self._optimizer()

@@ -9,9 +9,11 @@ names that training never showed keep the meaning the text encoder gives them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from policies.grounding.configuration import LEVELS, Shape
+from tools.errors import UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +60,19 @@ def build(shape: Shape, text_config: Any) -> Any:
     for parameter in apart(model):
         parameter.requires_grad_(False)
     return model
+
+
+def go_on_from(model: Any, folder: Path) -> None:
+    """Gives a model that `build` made the weights of a checkpoint folder of the same shape. Raises `UsageError`."""
+    import torch
+    from transformers import GroundingDinoForObjectDetection
+
+    kind: Any = GroundingDinoForObjectDetection
+    try:
+        model.load_state_dict(kind.from_pretrained(str(folder.absolute()), dtype=torch.float32).state_dict())
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"training cannot go on from {folder} ({reason}); its recipe needs the same shape") from error
 
 
 def _begin(model: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from policies.grounding.batches import Batches
 from policies.grounding.configuration import Phase, Recipe, load_recipe
@@ -20,8 +20,12 @@ from policies.grounding.loop import Helpers, Trainer
 from policies.grounding.mosaics import Painter, grounds
 from policies.grounding.phrases import UNSAID, Asker
 from policies.grounding.prepare import LOOKS, TEXT, load_text, reduced
-from policies.grounding.sprites import load_bank
+from policies.grounding.sprites import Bank, load_bank
 from policies.grounding.text import END, START, STOP, encode
+from policies.nano import shipped
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Run:
@@ -31,7 +35,7 @@ class Run:
         import numpy as np
         import torch
 
-        from policies.grounding.model import build, thaw_norms
+        from policies.grounding.model import build, go_on_from, thaw_norms
 
         self.recipe = recipe
         bank = load_bank(fetched, more, recipe.kinds)
@@ -42,8 +46,10 @@ class Run:
         with torch.no_grad():
             model.model.text_projection.weight.copy_(head.weight)
             model.model.text_projection.bias.copy_(head.bias)
-            names = torch.stack([self._name(text.eval(), kind.name) for kind in bank.kinds])
-            vectors = head(names).numpy()
+            vectors = head(self._names(text.eval(), bank)).numpy()
+            if recipe.begin:
+                go_on_from(model, shipped(recipe.begin))
+            names = self._names(model.model.text_backbone.eval(), bank)
         self.asker = Asker(bank, self.tokenizer, vectors)
         looks = None
         if (prepared / LOOKS).is_file() and recipe.kinds is None:
@@ -53,7 +59,13 @@ class Run:
         self.trainer = Trainer(model, recipe, Helpers(names, looks, related), device)
         self.painter = Painter(bank, grounds(recipe.backdrops, recipe.seed, fetched), recipe.seed)
 
-    def _name(self, text: Any, name: str) -> Any:
+    def _names(self, text: Any, bank: Bank) -> torch.Tensor:
+        """`[kinds, hidden]`: what the text encoder gives for the kinds' names."""
+        import torch
+
+        return torch.stack([self._name(text, kind.name) for kind in bank.kinds])
+
+    def _name(self, text: Any, name: str) -> torch.Tensor:
         import torch
 
         ids = self.tokenizer(name, add_special_tokens=False)["input_ids"]

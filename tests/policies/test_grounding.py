@@ -252,6 +252,29 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(prepared, tmp_path):
         assert torch.equal(one, other), name
 
 
+def test_a_run_goes_on_from_the_weights_of_a_checkpoint_and_keeps_its_decoder(prepared, trained):
+    folder = trained[0] / "checkpoint"
+    run = run_of(prepared, RECIPE.model_copy(update={"begin": str(folder)}))
+    from transformers import GroundingDinoForObjectDetection
+
+    shipped = GroundingDinoForObjectDetection.from_pretrained(folder, dtype=torch.float32).eval()
+    run.trainer.enter_full()
+    pixels, ids = torch.randn(1, 3, 128, 128), torch.tensor([[START, 1031, STOP, 102]])
+    with torch.no_grad():
+        ours, theirs = (model(pixel_values=pixels, input_ids=ids) for model in (run.trainer.model.eval(), shipped))
+    assert torch.allclose(ours.logits[..., :4], theirs.logits[..., :4], atol=1e-4)
+    assert torch.allclose(ours.pred_boxes, theirs.pred_boxes, atol=1e-5)
+
+
+def test_weights_of_another_shape_are_refused(prepared, trained):
+    wider = RECIPE.shape.model_copy(update={"queries": 20})
+    recipe = RECIPE.model_copy(update={"begin": str(trained[0] / "checkpoint"), "shape": wider})
+    with pytest.raises(UsageError, match=r"cannot go on from .*checkpoint .* its recipe needs the same shape"):
+        run_of(prepared, recipe)
+    with pytest.raises(UsageError, match=r"cannot go on from nowhere"):
+        run_of(prepared, RECIPE.model_copy(update={"begin": "nowhere"}))
+
+
 def test_a_run_that_stops_in_the_dense_phase_exports_nothing_and_says_so(prepared, tmp_path, capsys):
     run = run_of(prepared)
     assert not run.go(tmp_path, seconds=0.0)
@@ -397,7 +420,7 @@ def _scene_like():
 
 
 def test_a_recipe_says_what_is_wrong_with_it(tmp_path):
-    with pytest.raises(UsageError, match=r"no recipe 'none'; there are cpu, nano, tiny"):
+    with pytest.raises(UsageError, match=r"no recipe 'none'; there are cpu, cpu-more, nano, tiny"):
         load_recipe("none")
     broken = tmp_path / "broken.toml"
     broken.write_text("[dense]\nsteps = 'many'\n")

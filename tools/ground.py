@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tools import boxes
 from tools.base import BoxArg, Region, Tool
 from tools.errors import ExpertError
-from tools.grounded import Habits, detect_tiles
+from tools.grounded import Bar, Habits, detect_tiles
 from tools.phrases import meant, parse
 from tools.pictures import Picture
 from tools.pyramid import detect_pyramid
@@ -30,6 +30,7 @@ SLICED_FROM = 2000  # longer side from which a picture is sliced as well, pixels
 OVERLAP = 0.2  # of a slice
 THRESHOLD = 0.3
 NMS = 0.7
+GUESS = 0.05  # lowest score of a guess
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 
@@ -48,6 +49,9 @@ class GroundArgs(BaseModel):
     threshold: float | None = Field(
         default=None, ge=0.0, le=1.0, description="lowest score of a detection, 0 to 1; leave out for the usual one"
     )
+    guess: bool = Field(
+        default=False, description="true where one of the objects must be there: if none is found, the likeliest place"
+    )
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Prompt:
 class Ground(Tool):
     name = "ground"
     description = "Find named things in the picture: a box for every place where one of the objects is seen."
-    version = "2"
+    version = "3"
     Args = GroundArgs
     timeout_s = 300.0
 
@@ -131,23 +135,29 @@ class Ground(Tool):
         self._habits = Habits.beside(Path(source))
 
     @property
-    def usual_threshold(self) -> float:
-        """The lowest score that is reported when a call does not say; the model's own is known once it is loaded."""
-        if self.threshold is not None:
-            return self.threshold
-        return self._habits.threshold if self._habits else THRESHOLD
+    def usual_bar(self) -> Bar:
+        """What is reported when a call does not say; the model's own is known once it is loaded."""
+        if self.threshold is not None or self._habits is None:
+            threshold = THRESHOLD if self.threshold is None else self.threshold
+            return Bar(threshold, threshold)
+        threshold, more = self._habits.threshold, self._habits.more
+        return Bar(threshold, threshold if more is None else min(more, threshold))
 
     def __call__(self, picture: Picture, args: GroundArgs) -> list[Region]:
         phrases = [parse(name) for name in _names(args.objects)]
         names = list(dict.fromkeys(name for phrase in phrases for name in phrase.names))
-        threshold = self.usual_threshold if args.threshold is None else args.threshold
+        bar = self.usual_bar if args.threshold is None else Bar(args.threshold, args.threshold)
+        lowest = min(bar.more, GUESS) if args.guess else bar.more
         part = boxes.clamp(boxes.ordered(args.box or (0, 0, *picture.size)), picture.size)
         if part is None:
             raise ExpertError(f"ground: box {args.box} is outside the {picture.width}x{picture.height} picture")
         view = picture.image if args.box is None else picture.crop(part)
         dx, dy = int(part[0]), int(part[1])
 
-        seen = [item for prompt in self._prompts(names) for item in self._find(view, prompt, threshold)]
+        found = [item for prompt in self._prompts(names) for item in self._find(view, prompt, lowest)]
+        seen = _reported(found, bar)
+        if args.guess and found and not seen:
+            seen = [max(found, key=lambda item: item.score)]
         wanted = [(phrase.said, {id(item) for item in meant(phrase, seen)}) for phrase in phrases]
         return [
             Region(box=boxes.shift(item.box, dx, dy), label=said, score=item.score, source=self.name)
@@ -227,6 +237,11 @@ class Ground(Tool):
             if box is not None:
                 found.append(Detection(box, float(scores[query]), names[int(labels[query])]))
         return [item for name in names for item in _distinct([item for item in found if item.label == name])]
+
+
+def _reported(found: list[Detection], bar: Bar) -> list[Detection]:
+    lowest = {name: bar.lowest(one.score for one in found if one.label == name) for name in {i.label for i in found}}
+    return [item for item in found if item.score >= lowest[item.label]]
 
 
 def _names(objects: list[str]) -> list[str]:

@@ -2,13 +2,14 @@
 
 Every name is judged on its own: a query may be reported under several names, and a name that nothing fits gives
 nothing. The probability is `sigmoid(scale * logit + bias)`, fitted on held-out pictures so that a score of 0.7 is
-right in about seven of ten cases.
+right in about seven of ten cases. Where one thing of a name was found, more of them are likely: they need less.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Habits(BaseModel):
     scale: float = Field(default=1.0, gt=0, description="of the logits")
     bias: float = 0.0
     threshold: float = Field(default=0.3, ge=0, le=1, description="lowest score reported when none is asked for")
+    more: float | None = Field(default=None, ge=0, le=1, description="the same for further things of a name found")
     nms: float = Field(default=0.5, gt=0, le=1)
     tile: int = Field(default=416, ge=64, le=2048, description="pixels a side of what the model sees at once")
     overlap: int = Field(default=96, ge=0)
@@ -55,6 +57,18 @@ class Habits(BaseModel):
         except (OSError, ValidationError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ExpertError(f"ground: {path} cannot be used ({reason}); restore it or remove it") from error
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The lowest score that is reported: of a name's best detection, and of the others once that one passed."""
+
+    first: float
+    more: float
+
+    def lowest(self, scores: Iterable[float]) -> float:
+        """For one name with detections of these scores."""
+        return self.more if max(scores, default=0.0) >= self.first else self.first
 
 
 def detect_tiles(

@@ -16,7 +16,7 @@ from agent.calls import parse_calls
 from agent.replies import letter_of
 from agent.state import default_calls
 from agent.types import Answer, Decision, Usage, View
-from policies.text.naming import missing, says
+from policies.text.naming import missing, presupposes, says
 from tools.base import Call, Region
 from tools.safety import neutralise
 
@@ -98,7 +98,8 @@ class NativeController:
             text, offered = engine.call_as_asked(experts, size, question, options, takes, view.picture)
             self._charge(view)
             parsed = parse_calls(text, view.experts, view.picture.size)
-            return Decision(calls=parsed.calls, notes=parsed.notes, p_call=p_call, said=text, offered=offered)
+            calls = _guessing(parsed.calls, view)
+            return Decision(calls=calls, notes=parsed.notes, p_call=p_call, said=text, offered=offered)
         reply = engine.direct(experts, size, question, options, view.picture)
         self._charge(view)
         text = reply.text if reply.choice is None else letter_of(reply.choice)
@@ -177,6 +178,16 @@ class NativeController:
             generated_tokens=cost.generated,
         )
         engine.cost = type(cost)()
+
+
+def _guessing(calls: list[Call], view: View) -> list[Call]:
+    """Where the options leave no room for "not in the image", experts that can are asked for a guess at least."""
+    can = {schema["name"] for schema in view.experts if "guess" in schema["parameters"].get("properties", {})}
+    if not presupposes(view.options):
+        return calls
+    return [
+        call.model_copy(update={"args": {**call.args, "guess": True}}) if call.expert in can else call for call in calls
+    ]
 
 
 def said(region: Region) -> str:

@@ -27,6 +27,7 @@ from policies.data.scenes import shards
 from policies.data.scenes.scene import Split
 from policies.grounding.judging import Answered, Asked, Hit, ask, colours_asked, judge, kinds_asked, places_asked
 from tools.errors import ExpertError, UsageError
+from tools.grounded import Bar
 from tools.pictures import Picture
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def run(
     import torch
 
     expert.ready()
-    threshold = expert.usual_threshold
+    bar = expert.usual_bar
     seconds = pixels = 0.0
     parts = []
     for split in splits:
@@ -123,10 +124,10 @@ def run(
             if one.coloured:
                 coloured += judge(one.key, one.coloured, ask(expert, picture, one.coloured, LOW))
             if one.placed:  # which is the leftmost depends on what counts as found
-                placed += judge(one.key, one.placed, ask(expert, picture, one.placed, threshold))
+                placed += judge(one.key, one.placed, ask(expert, picture, one.placed, None))
             if (number + 1) % 20 == 0:
                 say(f"grounding: {split}, {number + 1} of {count} pictures, {seconds / pixels:.2f} s per megapixel")
-        parts.append(summary(split, plain, coloured, placed, threshold))
+        parts.append(summary(split, plain, coloured, placed, bar))
     source = Path(expert.model_name or "")
     size = sum(path.stat().st_size for path in source.glob("*.safetensors")) / 1e6 if source.is_dir() else 0.0
     return Report(
@@ -134,7 +135,7 @@ def run(
         seconds_per_megapixel=round(seconds / max(pixels, 1e-9), 3),
         megapixels=round(pixels, 1),
         threads=torch.get_num_threads(),
-        threshold=threshold,
+        threshold=bar.first,
         model=source.name,
         megabytes=round(size, 1),
     )
@@ -157,7 +158,7 @@ def summary(
     plain: Sequence[Answered],
     coloured: Sequence[Answered],
     placed: Sequence[Answered],
-    threshold: float,
+    bar: Bar,
 ) -> Part:
     by_kind: dict[str, list[Answered]] = {}
     for one in plain:
@@ -167,11 +168,11 @@ def summary(
         average_precision([hit for one in group for hit in one.hits], sum(one.things for one in group))
         for group in shown.values()
     ]
-    sure = [hit for one in plain for hit in one.hits if hit.score >= threshold]
+    sure = [hit for one in plain for hit in _said(one, bar)]
     right, things = sum(hit.right for hit in sure), sum(one.things for one in plain)
-    quiet = [not _said(one, threshold) for one in plain if not one.things]
-    named = [_said(one, threshold, right=True) for one in coloured if one.things]
-    hushed = [not _said(one, threshold) for one in coloured if not one.things]
+    quiet = [not _said(one, bar) for one in plain if not one.things]
+    named = [any(hit.right for hit in _said(one, bar)) for one in coloured if one.things]
+    hushed = [not _said(one, bar) for one in coloured if not one.things]
     exact = [bool(one.hits) and all(hit.right for hit in one.hits) for one in placed if one.things]
     opposite = [
         not false.hits
@@ -195,8 +196,10 @@ def summary(
     )
 
 
-def _said(one: Answered, threshold: float, right: bool = False) -> bool:
-    return any(hit.score >= threshold and (hit.right or not right) for hit in one.hits)
+def _said(one: Answered, bar: Bar) -> list[Hit]:
+    """The detections that the expert reports when a call names no threshold."""
+    lowest = bar.lowest(hit.score for hit in one.hits)
+    return [hit for hit in one.hits if hit.score >= lowest]
 
 
 def _rate(count: int, of: int) -> Figure:

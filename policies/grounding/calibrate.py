@@ -1,8 +1,8 @@
 """Fits what a checkpoint's scores are worth: `python -m policies.grounding.calibrate CHECKPOINT --scenes 30`.
 
 On scenes of the training split that no training used (it draws mosaics): a logistic fit of "this detection is right"
-on the logit, and the lowest threshold at which phrases of absent things are answered with nothing as often as asked
-for. Both go into `ground.json`, with the other habits that are there.
+on the logit, the lowest threshold at which phrases of absent things are answered with nothing as often as asked for,
+and the lower one for further things of a name. They go into `ground.json`, with the other habits that are there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tools.pictures import Picture
 
 FIRST = 5_500_000  # seed of the first scene
 PLAIN, FITTED = 0.2, 0.001  # lowest score collected, before and after the fit
-SILENT = 0.95  # of absent phrases
+SILENT = 0.93  # of absent phrases
 ENOUGH = 1e-6
 
 
@@ -63,6 +63,23 @@ def threshold_for(absent: Sequence[float], silent: float) -> float:
     return round(float(min(0.95, ranked[needed] + 1e-3)), 3) if needed >= 0 else 0.5
 
 
+def bar_for_more(found: Iterable[Answered], threshold: float) -> float:
+    """From which score on detections beside one that reached the threshold are right more often than wrong."""
+    beside = [
+        hit
+        for one in found
+        if any(hit.score >= threshold for hit in one.hits)
+        for hit in one.hits
+        if hit.score < threshold
+    ]
+    best, gain, most = threshold, 0, 0
+    for hit in sorted(beside, key=lambda hit: -hit.score):
+        gain += 1 if hit.right else -1
+        if gain > most:
+            best, most = hit.score, gain
+    return round(best, 3)
+
+
 def calibrate(folder: Path, scenes: int, silent: float = SILENT) -> Habits:
     """Writes `ground.json` of a checkpoint folder anew and returns it: first the fit, then the threshold with it.
 
@@ -79,7 +96,8 @@ def calibrate(folder: Path, scenes: int, silent: float = SILENT) -> Habits:
     expert._habits = fitted
     again = answers(expert, range(FIRST + scenes, FIRST + 2 * scenes), FITTED)
     absent = [max((hit.score for hit in one.hits), default=0.0) for one in again if not one.things]
-    done = fitted.model_copy(update={"threshold": threshold_for(absent, silent)})
+    threshold = threshold_for(absent, silent)
+    done = fitted.model_copy(update={"threshold": threshold, "more": bar_for_more(again, threshold)})
     _write(folder, done)
     return done
 

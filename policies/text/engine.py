@@ -19,7 +19,7 @@ from policies.cache import CachedModel
 from policies.model import P2GModel
 from policies.seeing import Eyes, Item, Look, length, spread, visual_length
 from policies.text.copying import Copied, CopySource, Step, copy_answer
-from policies.text.naming import leaves_open
+from policies.text.naming import absent_option, leaves_open
 from policies.text.protocol import ABSENT, Context, Protocol, RegionLine, to_text
 from policies.text.rows import ReadLine, Row, to_rows
 from policies.text.select import select_rows
@@ -140,8 +140,8 @@ class TextEngine:
         "not in the image" when there is neither, or when they do not hold it.
         """
         rows = to_rows(lines, size)
-        offered = [option for option in options or () if option.strip().casefold() != ABSENT.strip()]
-        absent = next((n for n, option in enumerate(options or ()) if option not in offered), None)
+        absent = absent_option(options)
+        offered = [option for n, option in enumerate(options or ()) if n != absent]
         looking = self.eyes is not None and found is not None and bool(found.regions or found.missing)
         if not rows and not looking:
             return Reply(ABSENT.strip(), 1.0, absent)

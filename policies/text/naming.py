@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from policies.data.tree import ANY
+from policies.text.protocol import ABSENT
 from tools.base import Region
 
 
@@ -30,6 +31,16 @@ def missing(asked: Iterable[tuple[Sequence[str], Sequence[Region]]]) -> list[str
 def leaves_open(text: str) -> bool:
     """Whether a call asks for any object at all, as the model writes it: `ground: red car; object`."""
     return any(ANY in (name.strip() for name in line.partition(":")[2].split(";")) for line in text.splitlines())
+
+
+def absent_option(options: Sequence[str] | None) -> int | None:
+    """The number of the option "not in the image"; None where all options say that what is asked about is there."""
+    return next((n for n, option in enumerate(options or ()) if option.strip().casefold() == ABSENT.strip()), None)
+
+
+def presupposes(options: Sequence[str] | None) -> bool:
+    """Whether the options leave no room for "not in the image": an expert's best guess is better than nothing then."""
+    return bool(options) and absent_option(options) is None
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from policies.data.page import Line, Page
 from policies.data.reading import misread
@@ -19,6 +19,7 @@ from policies.data.scenes.scene import Thing
 from policies.data.tree import ANY
 from policies.data.visual_names import Named
 from policies.nano import shipped
+from policies.text.naming import presupposes
 from policies.train.questions import Asked, draw
 from tools import boxes
 from tools.base import Region, Tool
@@ -95,9 +96,12 @@ class ToolExperts:
         if tool is None:
             return []
         picture = f"{item.track}/{item.index}"
-        key = (picture, f"{name}: {args}")
+        key = (picture, f"{name}: {args} {presupposes(item.options)}")
         if key not in self._results:
-            wanted = {"objects": [part.strip() for part in args.split(";") if part.strip()]} if args else {}
+            wanted: dict[str, Any] = {}
+            if args:
+                objects = [part.strip() for part in args.split(";") if part.strip()]
+                wanted = {"objects": objects, "guess": presupposes(item.options)}
             try:
                 tool.ready()
                 self._results[key] = tool(self._picture(picture, item), tool.parse(wanted))

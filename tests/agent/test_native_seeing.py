@@ -238,6 +238,15 @@ def test_where_a_question_leaves_open_what_to_find_the_options_name_it(
     assert given == asked
 
 
+@pytest.mark.parametrize(
+    ("options", "guess"), [(["red", "blue"], {"guess": True}), (["red", "not in the image"], {}), (None, {})]
+)
+def test_a_guess_is_asked_for_where_the_options_leave_no_room_for_absence(home, clip_weights, picture, options, guess):
+    agent, _ = agent_of(home, clip_weights, Ground(), Read(), said="ground: car\nread:")
+    calls = agent.ask(picture, QUESTION, options, mode="always").decision.calls
+    assert [(call.expert, call.args) for call in calls] == [("ground", {"objects": ["car"], **guess}), ("read", {})]
+
+
 @pytest.mark.parametrize(("first", "offered"), [("ground: object", True), ("ground: car", False)])
 def test_in_append_context_a_call_follows_the_question_that_it_was_made_for(
     home, clip_weights, picture, monkeypatch, first, offered

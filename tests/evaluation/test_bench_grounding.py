@@ -9,11 +9,12 @@ from evaluation.benchmarks import grounding
 from evaluation.benchmarks.grounding import average_precision, summary
 from policies.data.scenes import make_scene
 from policies.data.scenes.assets import Assets
-from policies.grounding.calibrate import logistic, threshold_for
+from policies.grounding.calibrate import bar_for_more, logistic, threshold_for
 from policies.grounding.judging import Answered, Asked, Hit, colours_asked, judge, kinds_asked, places_asked
 from tools.base import Region
 from tools.errors import UsageError
 from tools.ground import Ground, GroundArgs
+from tools.grounded import Bar
 from tools.phrases import meant, parse
 from tools.slicing import Detection
 
@@ -77,7 +78,7 @@ def test_figures_of_a_part_count_silence_and_misses():
         *(answered("owl", 1, (0.9, True), (0.8, False)), answered("owl", 0, (0.9, False))),
         *(answered("key", 1), answered("key", 0)),  # not found: its silence says nothing
     ]
-    part = summary("test", plain, coloured, placed, threshold=0.5)
+    part = summary("test", plain, coloured, placed, Bar(0.5, 0.5))
     assert part.kinds == 2
     assert part.ap50.value == pytest.approx((0.5 + 1.0) / 2)
     assert (part.silent.value, part.silent.of) == (round(2 / 3, 4), 3)
@@ -87,6 +88,8 @@ def test_figures_of_a_part_count_silence_and_misses():
     assert (part.place_right.value, part.place_right.of) == (round(1 / 3, 4), 3)
     assert (part.place_silent.value, part.place_silent.of) == (0.5, 2)
     assert part.silent.low < part.silent.value < part.silent.high
+    more = summary("test", plain, coloured, placed, Bar(0.5, 0.1))  # the second owl; not the key, of which none is sure
+    assert (more.silent.value, more.found.value) == (part.silent.value, 1.0)
 
 
 def test_a_scene_is_asked_for_what_it_has_and_as_much_that_it_has_not():
@@ -135,6 +138,13 @@ def test_the_threshold_keeps_as_many_absent_phrases_silent_as_asked():
     assert threshold_for([], 0.9) == 0.5
 
 
+def test_further_things_of_a_name_need_what_makes_them_rather_right_than_wrong():
+    sure = answered("cup", 5, (0.9, True), (0.45, True), (0.4, False), (0.3, True), (0.25, True), (0.1, False))
+    unsure = answered("owl", 3, (0.2, True), (0.19, True), (0.18, True))  # not said at all: it does not count
+    assert bar_for_more([sure, unsure], 0.5) == 0.25
+    assert bar_for_more([unsure], 0.5) == 0.5
+
+
 class Oracle(Ground):
     """Knows the scene by heart, but calls every absent thing the whole picture at a low score."""
 
@@ -156,7 +166,8 @@ class Oracle(Ground):
             for name in args.objects
             for box in self.truth[name] or [(0.0, 0.0, float(picture.width), float(picture.height))]
         ]
-        return [region for region in found if region.score >= (args.threshold or 0)]
+        lowest = self.usual_bar.first if args.threshold is None else args.threshold
+        return [region for region in found if region.score >= lowest]
 
 
 def test_an_expert_that_knows_everything_gets_full_marks(monkeypatch):

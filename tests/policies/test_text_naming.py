@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.text.naming import missing, says
+from policies.text.naming import absent_option, missing, presupposes, says
 from policies.train.player import _missing
 from tools.base import Region
 
@@ -25,6 +25,15 @@ def region(label="", text=None):
 )
 def test_a_name_stands_in_a_text_as_words_of_its_own(text, name, expected):
     assert says(text, name) == expected
+
+
+def test_options_presuppose_what_is_asked_about_unless_one_says_that_it_is_absent():
+    assert presupposes(["red", "blue"])
+    assert not presupposes(["red", " Not in the image "])
+    assert not presupposes([])
+    assert not presupposes(None)
+    assert absent_option(["red", "not in the image"]) == 1
+    assert absent_option(["red"]) is absent_option(None) is None
 
 
 def test_missing_are_the_names_that_no_region_of_their_own_call_says():

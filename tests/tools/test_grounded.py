@@ -1,6 +1,7 @@
 """A grounding checkpoint that says how it looks (`ground.json`): tiles, names one by one, odd and large pictures."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 
 from tools import Call, Picture, Runner, boxes
 from tools.ground import Ground, _own_tokens, _prompt
-from tools.grounded import Habits, detect_tiles, filled
+from tools.grounded import Bar, Habits, detect_tiles, filled
 
 HABITS = {"tile": 160, "overlap": 40, "look": 0.0, "threshold": 0.5, "most": 4, "scale": 1.0, "bias": 0.0}
 
@@ -113,12 +114,32 @@ def test_a_threshold_keeps_the_better_detections_and_none_is_the_models_own(fold
     assert all(region.score >= 0.6 for region in high)
     assert facts(high) == facts([region for region in low if region.score >= 0.6])
     assert facts(ground(folder, image, "cat")) == facts(ground(folder, image, "cat", threshold=0.5))
-    assert Ground(str(folder), threshold=0.9).usual_threshold == 0.9
+    assert Ground(str(folder), threshold=0.9).usual_bar == Bar(0.9, 0.9)
+
+
+def test_further_things_of_a_name_that_was_found_need_less(folder, tmp_path):
+    other, image = tmp_path / "other", noise(200, 150)
+    shutil.copytree(folder, other)
+    every = ground(folder, image, "cat", "dog", threshold=0.3)
+    best = {name: max(region.score for region in every if region.label == name) for name in ("cat", "dog")}
+    sure, unsure = sorted(best, key=lambda name: -best[name])
+    between = (best[sure] + best[unsure]) / 2
+    (other / "ground.json").write_text(json.dumps({**HABITS, "threshold": between, "more": 0.3}))
+    assert facts(ground(other, image, "cat", "dog")) == facts([one for one in every if one.label == sure])
+    assert all(one.score >= between for one in ground(other, image, "cat", "dog", threshold=between))
+
+
+def test_a_guess_is_the_likeliest_place_where_nothing_else_is_found(folder):
+    image = noise(200, 150)
+    every = ground(folder, image, "cat", "dog", threshold=0.05)
+    (guess,) = ground(folder, image, "cat", "dog", threshold=0.99, guess=True)
+    assert facts([guess]) == facts([max(every, key=lambda region: region.score)])
+    assert ground(folder, image, "cat", "dog", threshold=0.99) == []
+    found = ground(folder, image, "cat", threshold=0.3)
+    assert facts(ground(folder, image, "cat", threshold=0.3, guess=True)) == facts(found)
 
 
 def test_scores_are_calibrated_by_scale_and_bias(folder, tmp_path):
-    import shutil
-
     other = tmp_path / "other"
     shutil.copytree(folder, other)
     (other / "ground.json").write_text(json.dumps({**HABITS, "scale": 2.0, "bias": -0.5}))
@@ -153,8 +174,6 @@ def test_tiles_are_filled_up_with_grey():
 
 
 def test_habits_that_make_no_sense_are_an_error_of_one_line(folder, tmp_path):
-    import shutil
-
     broken = tmp_path / "broken"
     shutil.copytree(folder, broken)
     (broken / "ground.json").write_text('{"tile": 7, "speed": 1}')

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent.calls import parse_calls
 from agent.replies import letter_of
 from agent.state import default_calls
 from agent.types import Answer, Decision, Usage, View
-from policies.text.naming import missing, presupposes, says
+from policies.text.naming import as_asked, missing, presupposes, says
 from tools.base import Call, Region
 from tools.safety import neutralise
 
@@ -98,7 +98,7 @@ class NativeController:
             text, offered = engine.call_as_asked(experts, size, question, options, takes, view.picture)
             self._charge(view)
             parsed = parse_calls(text, view.experts, view.picture.size)
-            calls = _guessing(parsed.calls, view)
+            calls = _as_asked(parsed.calls, view)
             return Decision(calls=calls, notes=parsed.notes, p_call=p_call, said=text, offered=offered)
         reply = engine.direct(experts, size, question, options, view.picture)
         self._charge(view)
@@ -180,14 +180,27 @@ class NativeController:
         engine.cost = type(cost)()
 
 
-def _guessing(calls: list[Call], view: View) -> list[Call]:
-    """Where the options leave no room for "not in the image", experts that can are asked for a guess at least."""
-    can = {schema["name"] for schema in view.experts if "guess" in schema["parameters"].get("properties", {})}
-    if not presupposes(view.options):
-        return calls
-    return [
-        call.model_copy(update={"args": {**call.args, "guess": True}}) if call.expert in can else call for call in calls
-    ]
+def _as_asked(calls: list[Call], view: View) -> list[Call]:
+    """The calls with names as the question says them; and where the options leave no room for "not in the image",
+    experts that can are asked for a guess at least."""
+    takes = {schema["name"]: schema["parameters"].get("properties", {}) for schema in view.experts}
+    made = []
+    for call in calls:
+        known = takes[call.expert]
+        args = {
+            key: as_asked(value, view.question) if _takes_names(known.get(key)) else value
+            for key, value in call.args.items()
+        }
+        if "guess" in known and presupposes(view.options):
+            args["guess"] = True
+        made.append(Call(expert=call.expert, args=args))
+    return made
+
+
+def _takes_names(about: Any) -> bool:
+    """Whether an argument, by its schema, is a list of any texts."""
+    items = about.get("items") if isinstance(about, dict) else None
+    return isinstance(items, dict) and items.get("type") == "string" and "enum" not in items
 
 
 def said(region: Region) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from policies.data.tree import ANY
 from policies.text.protocol import ABSENT
 from tools.base import Region
+from tools.phrases import EXTREMES
 
 
 def says(text: str, name: str) -> bool:
@@ -31,6 +32,18 @@ def missing(asked: Iterable[tuple[Sequence[str], Sequence[Region]]]) -> list[str
 def leaves_open(text: str) -> bool:
     """Whether a call asks for any object at all, as the model writes it: `ground: red car; object`."""
     return any(ANY in (name.strip() for name in line.partition(":")[2].split(";")) for line in text.splitlines())
+
+
+def as_asked(names: Iterable[str], question: str) -> list[str]:
+    """The names as the question says them where it means one of several: "swan" in "the leftmost swan" is "leftmost
+    swan". Experts can tell which one that is, and a small model, shown all of them, hardly can."""
+
+    def told(name: str) -> str:
+        before = rf"(?<!\w)({'|'.join(EXTREMES)}) (?:of (?:all )?(?:the )?)?"
+        found = re.search(rf"{before}{re.escape(name)}(?!\w)", question, re.IGNORECASE)
+        return f"{found[1].lower()} {name}" if found and name else name
+
+    return list(dict.fromkeys(map(told, names)))
 
 
 def absent_option(options: Sequence[str] | None) -> int | None:

@@ -19,7 +19,7 @@ from policies.data.scenes.scene import Thing
 from policies.data.tree import ANY
 from policies.data.visual_names import Named
 from policies.nano import shipped
-from policies.text.naming import presupposes
+from policies.text.naming import as_asked, presupposes
 from policies.train.questions import Asked, draw
 from tools import boxes
 from tools.base import Region, Tool
@@ -96,12 +96,12 @@ class ToolExperts:
         if tool is None:
             return []
         picture = f"{item.track}/{item.index}"
-        key = (picture, f"{name}: {args} {presupposes(item.options)}")
+        wanted: dict[str, Any] = {}
+        if args:
+            objects = as_asked([part.strip() for part in args.split(";") if part.strip()], item.question)
+            wanted = {"objects": objects, "guess": presupposes(item.options)}
+        key = (picture, f"{name}: {wanted}")
         if key not in self._results:
-            wanted: dict[str, Any] = {}
-            if args:
-                objects = [part.strip() for part in args.split(";") if part.strip()]
-                wanted = {"objects": objects, "guess": presupposes(item.options)}
             try:
                 tool.ready()
                 self._results[key] = tool(self._picture(picture, item), tool.parse(wanted))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from policies.scoring import right
 from policies.text.engine import Found, Reply, TextEngine
-from policies.text.naming import missing
+from policies.text.naming import as_asked, missing
 from policies.train.expert_runs import Experts, Listed, split_call
 from policies.train.questions import Asked, draw
 from tools.base import Region
@@ -85,7 +85,9 @@ class Player:
         picture = self._picture(item)
         looked = None
         if picture is not None:
-            looked = Found(picture, [region for region in regions if not region.text], _missing(lines, found))
+            looked = Found(
+                picture, [region for region in regions if not region.text], _missing(lines, found, item.question)
+            )
         reply = self.engine.answer(read, item.size, neutralise(item.question), _options(item), looked)
         return self._outcome(item, reply, len(lines))
 
@@ -129,9 +131,9 @@ def engine_of(learner: Learner, tokenizer: PreTrainedTokenizerBase) -> Iterator[
         learner.train(training)
 
 
-def _missing(lines: list[str], found: list[list[Region]]) -> list[str]:
+def _missing(lines: list[str], found: list[list[Region]], question: str) -> list[str]:
     """Things asked for of which nothing was found."""
-    asked = ([part.strip() for part in split_call(line)[1].split(";")] for line in lines)
+    asked = (as_asked([part.strip() for part in split_call(line)[1].split(";")], question) for line in lines)
     return [neutralise(name) for name in missing(zip(asked, found, strict=True))]
 
 

@@ -247,6 +247,12 @@ def test_a_guess_is_asked_for_where_the_options_leave_no_room_for_absence(home, 
     assert [(call.expert, call.args) for call in calls] == [("ground", {"objects": ["car"], **guess}), ("read", {})]
 
 
+def test_an_expert_is_asked_for_things_as_the_question_says_them(home, clip_weights, picture):
+    agent, _ = agent_of(home, clip_weights, Ground(), Read(), said="ground: car; dog\nread:")
+    calls = agent.ask(picture, "What colour is the leftmost car?", mode="always").decision.calls
+    assert calls[0].args == {"objects": ["leftmost car", "dog"]}
+
+
 @pytest.mark.parametrize(("first", "offered"), [("ground: object", True), ("ground: car", False)])
 def test_in_append_context_a_call_follows_the_question_that_it_was_made_for(
     home, clip_weights, picture, monkeypatch, first, offered

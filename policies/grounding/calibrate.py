@@ -24,7 +24,7 @@ from tools.pictures import Picture
 
 FIRST = 5_500_000  # seed of the first scene
 PLAIN, FITTED = 0.2, 0.001  # lowest score collected, before and after the fit
-SILENT = 0.93  # of absent phrases
+SILENT = 0.95  # of absent phrases
 ENOUGH = 1e-6
 
 

@@ -21,6 +21,7 @@ def export(model: Any, tokenizer: Any, folder: Path) -> Path:
     still = copy.deepcopy(model).cpu().float().eval()
     with torch.no_grad():
         replace_batch_norm(still.model.backbone.conv_encoder.model)
+    still.config.text_config._name_or_path = ""  # the folder it was read from says nothing to anybody else
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.safetensors*"):
         old.unlink()

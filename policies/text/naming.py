@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from policies.data.scenes.scene import ABSENT
 from policies.data.tree import ANY
-from policies.text.protocol import ABSENT
 from tools.base import Region
 from tools.phrases import EXTREMES
 
@@ -48,7 +48,7 @@ def as_asked(names: Iterable[str], question: str) -> list[str]:
 
 def absent_option(options: Sequence[str] | None) -> int | None:
     """The number of the option "not in the image"; None where all options say that what is asked about is there."""
-    return next((n for n, option in enumerate(options or ()) if option.strip().casefold() == ABSENT.strip()), None)
+    return next((n for n, option in enumerate(options or ()) if option.strip().casefold() == ABSENT), None)
 
 
 def presupposes(options: Sequence[str] | None) -> bool:

@@ -405,6 +405,7 @@ def test_the_checkpoint_is_one_that_the_expert_loads(trained):
     out, _ = trained
     folder = out / "checkpoint"
     assert all(path.stat().st_size < 15_000_000 for path in folder.iterdir())
+    assert str(out.parent) not in (folder / "config.json").read_text()
     picture = Picture.open(_scene_like())
     result = Runner([Ground(str(folder))]).run(
         picture, [Call(expert="ground", args={"objects": ["dog"], "threshold": 0.0})]

@@ -46,10 +46,11 @@ class Run:
         with torch.no_grad():
             model.model.text_projection.weight.copy_(head.weight)
             model.model.text_projection.bias.copy_(head.bias)
-            vectors = head(self._names(text.eval(), bank)).numpy()
+            names = self._names(text.eval(), bank)
+            vectors = head(names).numpy()
             if recipe.begin:
                 go_on_from(model, shipped(recipe.begin))
-            names = self._names(model.model.text_backbone.eval(), bank)
+                names = self._names(model.model.text_backbone.eval(), bank)
         self.asker = Asker(bank, self.tokenizer, vectors)
         looks = None
         if (prepared / LOOKS).is_file() and recipe.kinds is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from transformers import PreTrainedTokenizerBase
 
 from policies.config import ANSWER_TOKEN, CALL_TOKEN, IMAGE_TOKEN, REGION_TOKEN
+from policies.data.scenes import scene
 from policies.text.rows import Row
 from tools.boxes import Box
 
@@ -23,7 +24,7 @@ DECIDE = (
 )
 ANSWER = "You answer questions about an image from the text that was read in it."
 ROWS = "Rows of the image, y and @x in hundredths:"
-ABSENT = " not in the image"
+ABSENT = f" {scene.ABSENT}"
 REGIONS = "Regions:\n"
 NOT_FOUND = "not found"
 MAX_LABEL = 60  # characters of a region's label

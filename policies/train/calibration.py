@@ -70,7 +70,7 @@ class Fit(BaseModel):
     threshold: float
     temperature: float
     rule: ThresholdRule
-    data_sha256: str = Field(default="", description="of the rows it was fitted on")
+    data_sha256: str = Field(description="of the rows it was fitted on")
     n: int
     before: Report = Field(description="on rows held out from that fit, at temperature 1 and threshold 0.5")
     after: Report = Field(description="on the same rows, as fitted on the others")
@@ -221,15 +221,17 @@ def choose(rows: Sequence[Decided], rule: ThresholdRule) -> tuple[float, float]:
     return temperature, round(choose_threshold(rows, temperature, rule), 9)
 
 
-def fit(rows: Sequence[Decided], half: Sequence[Decided], others: Sequence[Decided], rule: ThresholdRule) -> Fit:
-    """What ships, fitted on all `rows`, with the report on what a fit on `half` of them does on the `others`. Raises
-    `UsageError` where any of these has too few rows of a label."""
+def fit(half: Sequence[Decided], others: Sequence[Decided], rule: ThresholdRule, data_sha256: str) -> Fit:
+    """What ships, fitted on all rows, with the report on what a fit on `half` of them does on the `others`. Raises
+    `UsageError` where either has too few rows of a label."""
     check_enough(others, "judge")
+    rows = [*half, *others]
     judged, (temperature, threshold) = choose(half, rule), choose(rows, rule)
     return Fit(
         threshold=threshold,
         temperature=temperature,
         rule=rule,
+        data_sha256=data_sha256,
         n=len(labelled(rows)),
         before=report(others, 1.0, 0.5),
         after=report(others, *judged),

@@ -202,8 +202,7 @@ def calibrate(rows: Sequence[Forced], rule: ThresholdRule, neither: str, folder:
     """Temperature and threshold fitted on all rows, and judged by what a fit on the pictures of even number does on the
     others; written into `folder`/policy.json when a folder is given."""
     even, odd = (decided([row for row in rows if row.index % 2 == half], neither) for half in (0, 1))
-    found = fit(decided(rows, neither), even, odd, rule)
-    found.data_sha256 = digest(list(rows))
+    found = fit(even, odd, rule, digest(list(rows)))
     if folder is not None:
         write_policy(folder, found)
     return found

@@ -89,7 +89,7 @@ def test_calibration_error_by_hand():
 
 def test_a_fit_lowers_the_error_on_rows_it_has_not_seen():
     half = rows(*drawn(2000, 5.0, 2))
-    found = fit(half, half, rows(*drawn(2000, 5.0, 3)), BALANCED)
+    found = fit(half, rows(*drawn(2000, 5.0, 3)), BALANCED, "sha")
     assert found.after.ece.value < 0.04 < 0.1 < found.before.ece.value
     assert found.after.nll < found.before.nll
     assert found.before.ece.low <= found.before.ece.value <= found.before.ece.high
@@ -162,7 +162,7 @@ def test_questions_that_neither_way_answers_count_for_accuracy_and_cost_alone():
 def test_a_fit_replaces_what_ships_where_its_own_rule_says_so():
     held_out = rows(*drawn(300, 1.0, 13))
     half = rows(*drawn(400, 1.0, 12))
-    priced = fit([*half, *held_out], half, held_out, ThresholdRule(kind="accuracy-cost", price=0.02))
+    priced = fit(half, held_out, ThresholdRule(kind="accuracy-cost", price=0.02), "sha")
     assert better(priced, report(held_out, 1.0, 0.9))  # what ships hardly calls
     assert not better(priced, priced.after)
     balanced = priced.model_copy(update={"rule": BALANCED})
@@ -174,13 +174,12 @@ def test_too_few_rows_of_a_label_are_said_to_be():
     with pytest.raises(UsageError, match=r"only 0 of .* rows have one label"):
         choose(rows(margins, np.ones(200, bool)), BALANCED)
     with pytest.raises(UsageError, match=r"too few to judge p_call on"):
-        fit(rows(margins, needed), rows(margins, needed), rows(margins, np.ones(200, bool)), BALANCED)
+        fit(rows(margins, needed), rows(margins, np.ones(200, bool)), BALANCED, "sha")
 
 
 def test_what_is_written_is_a_policy_that_loads(tmp_path):
     half, others = rows(*drawn(300, 2.0, 8)), rows(*drawn(300, 2.0, 9))
-    found = fit([*half, *others], half, others, BALANCED)
-    found.data_sha256 = "sha"
+    found = fit(half, others, BALANCED, "sha")
     path = write_policy(tmp_path, found)
     loaded = Policy.model_validate_json(path.read_text())
     assert (loaded.threshold, loaded.temperature) == (found.threshold, found.temperature)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -49,8 +49,10 @@ class GroundArgs(BaseModel):
     threshold: float | None = Field(
         default=None, ge=0.0, le=1.0, description="lowest score of a detection, 0 to 1; leave out for the usual one"
     )
-    guess: bool = Field(
-        default=False, description="true where one of the objects must be there: if none is found, the likeliest place"
+    guess: Literal["one", "each"] | None = Field(
+        default=None,
+        description="'one' where one of the objects must be there: if none is found, the likeliest place; 'each' where "
+        "all of them must be: the likeliest place of everyone that is not found; leave out where they may be absent",
     )
 
 
@@ -69,7 +71,7 @@ class Prompt:
 class Ground(Tool):
     name = "ground"
     description = "Find named things in the picture: a box for every place where one of the objects is seen."
-    version = "3"
+    version = "4"
     Args = GroundArgs
     timeout_s = 300.0
 
@@ -156,8 +158,8 @@ class Ground(Tool):
 
         found = [item for prompt in self._prompts(names) for item in self._find(view, prompt, lowest)]
         seen = _reported(found, bar)
-        if args.guess and found and not seen:
-            seen = [max(found, key=lambda item: item.score)]
+        if args.guess:
+            seen += _guessed(found, seen, args.guess)
         wanted = [(phrase.said, {id(item) for item in meant(phrase, seen)}) for phrase in phrases]
         return [
             Region(box=boxes.shift(item.box, dx, dy), label=said, score=item.score, source=self.name)
@@ -242,6 +244,18 @@ class Ground(Tool):
 def _reported(found: list[Detection], bar: Bar) -> list[Detection]:
     lowest = {name: bar.lowest(one.score for one in found if one.label == name) for name in {i.label for i in found}}
     return [item for item in found if item.score >= lowest[item.label]]
+
+
+def _guessed(found: list[Detection], seen: list[Detection], guess: Literal["one", "each"]) -> list[Detection]:
+    """The best of what was `found` where nothing of it is `seen`, or of each name of which nothing is."""
+    if guess == "one":
+        return [max(found, key=lambda item: item.score)] if found and not seen else []
+    there = {item.label for item in seen}
+    best: dict[str, Detection] = {}
+    for item in found:
+        if item.label not in there and (item.label not in best or item.score > best[item.label].score):
+            best[item.label] = item
+    return list(best.values())
 
 
 def _names(objects: list[str]) -> list[str]:

@@ -94,7 +94,7 @@ def meant(phrase: Phrase, found: Sequence[Detection]) -> list[Detection]:
 def _related(relation: str, things: Sequence[Detection], anchor: Box) -> list[Detection]:
     """Whose centre lies beyond the anchor's edge, or the one that is nearest to it."""
     if relation == "nearest":
-        return [min(things, key=lambda item: _gap(item.box, anchor))] if things else []
+        return [min(things, key=lambda item: gap(item.box, anchor))] if things else []
     beyond = {
         "left of": lambda x, y: x < anchor[0],
         "right of": lambda x, y: x > anchor[2],
@@ -137,7 +137,7 @@ def _side(box: Box) -> float:
     return max(boxes.to_cxcywh(box)[2:])
 
 
-def _gap(a: Box, b: Box) -> float:
+def gap(a: Box, b: Box) -> float:
     """Pixels between two boxes, and where they touch or overlap a part of the distance of their centres."""
     across, down = max(a[0] - b[2], b[0] - a[2], 0.0), max(a[1] - b[3], b[1] - a[3], 0.0)
     return math.hypot(across, down) + 1e-3 * math.dist(_centre(a), _centre(b))

@@ -16,7 +16,7 @@ from agent.calls import parse_calls
 from agent.replies import letter_of
 from agent.state import default_calls
 from agent.types import Answer, Decision, Usage, View
-from policies.text.naming import as_asked, missing, presupposes, says
+from policies.text.naming import as_asked, guess_for, missing, one_name_each, says
 from tools.base import Call, Region
 from tools.safety import neutralise
 
@@ -145,7 +145,7 @@ class NativeController:
 
     def _looked_at(self, view: View) -> list[Region]:
         """The regions to look at, in the order they came: those without text, and what experts drew."""
-        regions = [region for region in view.regions if not region.text or region.image]
+        regions = [region for region in one_name_each(view.regions) if not region.text or region.image]
         if len(regions) <= self.max_regions:
             return regions
         best = sorted(range(len(regions)), key=lambda n: -regions[n].score)[: self.max_regions]
@@ -182,7 +182,7 @@ class NativeController:
 
 def _as_asked(calls: list[Call], view: View) -> list[Call]:
     """The calls with names as the question says them; and where the options leave no room for "not in the image",
-    experts that can are asked for a guess at least."""
+    experts that can are asked to guess."""
     takes = {schema["name"]: schema["parameters"].get("properties", {}) for schema in view.experts}
     made = []
     for call in calls:
@@ -191,8 +191,9 @@ def _as_asked(calls: list[Call], view: View) -> list[Call]:
             key: as_asked(value, view.question) if _takes_names(known.get(key)) else value
             for key, value in call.args.items()
         }
-        if "guess" in known and presupposes(view.options):
-            args["guess"] = True
+        names = [name for key in args if _takes_names(known.get(key)) for name in args[key]]
+        if "guess" in known and (guess := guess_for(names, view.options)):
+            args["guess"] = guess
         made.append(Call(expert=call.expert, args=args))
     return made
 
@@ -218,10 +219,10 @@ def call_line(call: Call) -> str:
 
 
 def missing_names(view: View) -> list[str]:
-    """Names that an expert was asked to find and that stand on none of the regions it returned."""
+    """Names that an expert was asked to find and of which it returned no place that is theirs."""
     results = [result for done in view.rounds for result in done.results if result.error is None]
     return missing(
-        (names, result.regions)
+        (names, one_name_each(result.regions))
         for result in results
         for names in result.call.args.values()
         if isinstance(names, list) and all(isinstance(name, str) for name in names)

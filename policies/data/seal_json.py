@@ -16,7 +16,6 @@ from policies.data.tree import Branch, Tree
 from policies.data.visual_experts import FIND, at_hand
 from policies.data.visual_names import SEPARATOR
 from policies.text.protocol import RegionLine
-from tools.boxes import to_unit
 from tools.pictures import Picture
 
 MISSING = re.compile(r"^Sorry, I can ?not answer the question\..*?(?:missing or unclear)\s*:\s*(.*)$", re.I | re.S)
@@ -40,7 +39,7 @@ class SealJson(ConversationSource):
         found = self.data.boxes(item, picture) if item.search else []
         if found is None:
             return []
-        lines = [RegionLine(name, to_unit(box, picture.size)) for name, box in found]
+        lines = RegionLine.of([name for name, _ in found], [box for _, box in found], picture.size)
         tree = Tree(self.protocol.context([], [], lines, image=True).ids, image=self.optics.whole(picture.image))
         tree.looks = self.optics.looks(picture.image, [box for _, box in found]) if found else None
         tree.branches = branches(turns, self.protocol, "search" if found else "conversation")

@@ -22,6 +22,7 @@ from policies.text.rows import Row, to_rows
 from policies.text.select import select_rows
 
 FEW, MANY = 4, 16  # regions of a focus turn; in use at most 16
+NAMES = 6  # of things in a focus turn that several questions share; in use one question's alone, so seldom more
 BUDGETS = (150, 200, 220, 220, 300, 400)  # tokens of rows; in use 220
 PER_TREE, DENSE = 6, 12  # questions; where more are at hand than usual
 PER_SCENE = 8  # focus turns
@@ -196,7 +197,11 @@ class Deliberate:
                     ):
                         continue
                     more = list(dict.fromkeys([*names, *item.open.names]))
-                    if region_count(more, self.seen) > room or (first.open.read and not self._beside(item, first)):
+                    if (
+                        len(more) > NAMES
+                        or region_count(more, self.seen) > room
+                        or (first.open.read and not self._beside(item, first))
+                    ):
                         continue
                     names = more
                     ways = (False, True) if item.open.names == item.offered.names else (False,)

@@ -82,8 +82,9 @@ def ground(
     flat = [pair for group in groups for pair in group]
     if rng.random() < 0.3:
         rng.shuffle(flat)
-    out.lines = [RegionLine(label, seen.unit(box)) for label, box in flat] + [RegionLine(label) for label in absent]
     out.boxes = [box for _, box in flat]
+    out.lines = RegionLine.of([label for label, _ in flat], out.boxes, seen.size)
+    out.lines += [RegionLine(label) for label in absent]
     return out
 
 

@@ -26,7 +26,7 @@ from policies.data.visual_scene import Optics, SceneTrack, SeenScene, load_asset
 from policies.text.protocol import Protocol
 
 BLIND = "I cannot tell"
-VERSION = 1  # of what trees are made from a scene
+VERSION = 2  # of what trees are made from a scene
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from policies.text.protocol import ABSENT, Context, Protocol, RegionLine, to_tex
 from policies.text.rows import ReadLine, Row, to_rows
 from policies.text.select import select_rows
 from policies.text.turns import Cost, Experts, Found, Reply, Written
-from tools import boxes
 from tools.pictures import Picture
 
 BUDGET = 220  # tokens of rows; a small model reads a few good rows better than many
@@ -104,10 +103,10 @@ class TextEngine:
         takes_args: set[str],
         picture: Picture | None = None,
     ) -> tuple[str, bool]:
-        """The calls, and whether the options were looked at for them: only where the question alone leaves open what
+        """The calls, and whether the options were looked at for them: only where the question alone does not say what
         to look for, because options tempt a model to guess."""
         said = self.call(experts, size, question, None, takes_args, picture)
-        if options and leaves_open(said):
+        if options and leaves_open(said, question):
             return self.call(experts, size, question, options, takes_args, picture), True
         return said, False
 
@@ -170,7 +169,7 @@ class TextEngine:
         """All that comes before the question in the answer turn, in paper or append context."""
         regions = list(found.regions) if found and self.eyes else []
         looks = self.eyes.regions(found.picture, regions) if self.eyes and found else []
-        listed = [RegionLine(region.label, boxes.to_unit(region.box, size)) for region in regions]
+        listed = RegionLine.of([region.label for region in regions], [region.box for region in regions], size)
         if found and self.eyes:
             listed += [RegionLine(name) for name in found.missing]
         if found and found.said is not None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
 
 from policies.data.scenes.scene import ABSENT
 from policies.data.tree import ANY
+from policies.text.places import SAME
+from tools import boxes
 from tools.base import Region
 from tools.phrases import EXTREMES
 
@@ -29,9 +34,27 @@ def missing(asked: Iterable[tuple[Sequence[str], Sequence[Region]]]) -> list[str
     return list(dict.fromkeys(out))
 
 
-def leaves_open(text: str) -> bool:
-    """Whether a call asks for any object at all, as the model writes it: `ground: red car; object`."""
-    return any(ANY in (name.strip() for name in line.partition(":")[2].split(";")) for line in text.splitlines())
+def one_name_each(regions: Sequence[Region]) -> list[Region]:
+    """The regions without those whose place has a better one of a name that says something else: an expert that finds
+    dogs and llamas on the same boxes, each name by itself, means the likelier. "car" and "red car" go together."""
+
+    found = [region for region in regions if not region.text and not region.image]
+    places = np.array([region.box for region in found]).reshape(-1, 4)
+    same = boxes.iou(places, places) > SAME
+    words = [set(_plain(region.label).lower().split()) for region in found]
+    kept: list[int] = []
+    for n in sorted(range(len(found)), key=lambda n: -found[n].score):
+        if all(not same[n, m] or words[n] <= words[m] or words[m] <= words[n] for m in kept):
+            kept.append(n)
+    lost = {id(region) for n, region in enumerate(found) if n not in kept}
+    return [region for region in regions if id(region) not in lost]
+
+
+def leaves_open(text: str, question: str) -> bool:
+    """Whether a call, as the model writes it, asks for any object at all (`ground: red car; object`), or for something
+    that the question does not say."""
+    names = [name.strip() for line in text.splitlines() for name in line.partition(":")[2].split(";")]
+    return any(name == ANY or not says(question, name) for name in names if name)
 
 
 def as_asked(names: Iterable[str], question: str) -> list[str]:
@@ -51,9 +74,12 @@ def absent_option(options: Sequence[str] | None) -> int | None:
     return next((n for n, option in enumerate(options or ()) if option.strip().casefold() == ABSENT), None)
 
 
-def presupposes(options: Sequence[str] | None) -> bool:
-    """Whether the options leave no room for "not in the image": an expert's best guess is better than nothing then."""
-    return bool(options) and absent_option(options) is None
+def guess_for(names: Sequence[str], options: Sequence[str] | None) -> Literal["one", "each"] | None:
+    """How an expert is asked to guess. Where the options leave no room for "not in the image", all that a question
+    names is there; but where it asks which of the options is, one of `names`, which are all options then."""
+    if not options or absent_option(options) is not None:
+        return None
+    return "one" if {name.casefold() for name in names} <= {option.casefold() for option in options} else "each"
 
 
 def _plain(text: str) -> str:

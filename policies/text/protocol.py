@@ -16,8 +16,9 @@ from transformers import PreTrainedTokenizerBase
 
 from policies.config import ANSWER_TOKEN, CALL_TOKEN, IMAGE_TOKEN, REGION_TOKEN
 from policies.data.scenes import scene
+from policies.text.places import in_words, numbers
 from policies.text.rows import Row
-from tools.boxes import Box
+from tools.boxes import Box, Size, to_unit
 
 DECIDE = (
     "You answer questions about an image. Call an expert when the answer must be looked up in the image.\nExperts:\n"
@@ -27,18 +28,27 @@ ROWS = "Rows of the image, y and @x in hundredths:"
 ABSENT = f" {scene.ABSENT}"
 REGIONS = "Regions:\n"
 NOT_FOUND = "not found"
+NUMBERS = "Numbers:"
 MAX_LABEL = 60  # characters of a region's label
 
 
 @dataclass(frozen=True)
 class RegionLine:
-    """A line of the focus turn: `label <|region|> at [x1,y1,x2,y2]` with `box` in 0-1 of the original picture.
+    """A line of the focus turn: `label <|region|> at [x1,y1,x2,y2] note` with `box` in 0-1 of the original picture.
 
     Without a box it says `label: not found`: an expert looked for the thing and saw none.
     """
 
     label: str
     box: Box | None = None
+    note: str = ""
+
+    @classmethod
+    def of(cls, labels: Sequence[str], places: Sequence[Box], size: Size) -> list[RegionLine]:
+        """Lines of regions in pixels of a picture of `size`, with what their boxes say in words (`places.py`)."""
+        short = [plain_label(label) for label in labels]
+        notes = in_words(short, places, size)
+        return [cls(label, to_unit(place, size), note) for label, place, note in zip(short, places, notes, strict=True)]
 
 
 @dataclass
@@ -109,6 +119,8 @@ class Protocol:
             out.ids += self.encode(REGIONS)
         for region in regions:
             out.ids += self.region_line(region)
+        if any(region.box for region in regions):
+            out.ids += self.encode(f"{NUMBERS} {numbers([plain_label(one.label) for one in regions if one.box])}\n")
         if not shown:
             return out
         out.ids += self.encode(ROWS)
@@ -132,11 +144,12 @@ class Protocol:
 
     def region_line(self, region: RegionLine) -> list[int]:
         """Token ids of one line with its line end; exactly one `region_id` in it when the region has a box."""
-        label = " ".join(region.label.split())[:MAX_LABEL].strip() or "region"
+        label = plain_label(region.label)
         if region.box is None:
             return list(self.encode(f"{label}: {NOT_FOUND}\n"))
         place = ",".join(f"{min(max(value, 0.0), 1.0):.3f}" for value in region.box)
-        return [*self.encode(f"{label} "), self.region_id, *self.encode(f" at [{place}]\n")]
+        note = f" {region.note}" if region.note else ""
+        return [*self.encode(f"{label} "), self.region_id, *self.encode(f" at [{place}]{note}\n")]
 
     def row_cost(self, row: Row) -> int:
         """Tokens that `row` takes in the focus turn."""
@@ -146,6 +159,11 @@ class Protocol:
         """The question, its options, and the head of the assistant's turn."""
         listed = f"\nOptions: {'; '.join(options)}" if options else ""
         return list(self.encode(f"Question: {question}{listed}<|im_end|>\n<|im_start|>assistant\n"))
+
+
+def plain_label(label: str) -> str:
+    """A region's label as a line of the focus turn has it."""
+    return " ".join(label.split())[:MAX_LABEL].strip() or "region"
 
 
 def to_text(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], skip_special_tokens: bool = False) -> str:

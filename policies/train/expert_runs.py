@@ -19,7 +19,7 @@ from policies.data.scenes.scene import Thing
 from policies.data.tree import ANY
 from policies.data.visual_names import Named
 from policies.nano import shipped
-from policies.text.naming import as_asked, presupposes
+from policies.text.naming import as_asked, guess_for
 from policies.train.questions import Asked, draw
 from tools import boxes
 from tools.base import Region, Tool
@@ -99,7 +99,7 @@ class ToolExperts:
         wanted: dict[str, Any] = {}
         if args:
             objects = as_asked([part.strip() for part in args.split(";") if part.strip()], item.question)
-            wanted = {"objects": objects, "guess": presupposes(item.options)}
+            wanted = {"objects": objects, "guess": guess_for(objects, item.options)}
         key = (picture, f"{name}: {wanted}")
         if key not in self._results:
             try:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from policies.scoring import right
 from policies.text.engine import Found, Reply, TextEngine
-from policies.text.naming import as_asked, missing
+from policies.text.naming import as_asked, missing, one_name_each
 from policies.train.expert_runs import Experts, Listed, split_call
 from policies.train.questions import Asked, draw
 from tools.base import Region
@@ -79,7 +79,7 @@ class Player:
         """The answer after these calls, one a line."""
         self.engine.cost = type(self.engine.cost)()
         lines = [line for line in calls.splitlines() if line.strip()]
-        found = [self.experts.run(item, line) for line in lines]
+        found = [one_name_each(self.experts.run(item, line)) for line in lines]
         regions = [region for part in found for region in part]
         read = [region.model_copy(update={"text": neutralise(region.text)}) for region in regions if region.text]
         picture = self._picture(item)

@@ -52,8 +52,8 @@ class Ground(Tool):
     def __call__(self, picture, args):
         names = args.objects[:-1] or args.objects
         return [
-            Region(box=(5 * n, 4 * n, 5 * n + 30, 4 * n + 20), label=name, score=1 / (1 + n), source="ground")
-            for name in names
+            Region(box=(x + 5 * n, 4 * n, x + 5 * n + 30, 4 * n + 20), label=name, score=1 / (1 + n), source="ground")
+            for x, name in zip(range(0, 400, 40), names, strict=False)
             for n in range(self.many)
         ]
 
@@ -224,7 +224,8 @@ def test_special_tokens_in_labels_and_names_lose_their_power(home, clip_weights,
     ("said", "options", "asked"),
     [
         ("ground: car; object", ["red", "blue"], [None, ["red", "blue"]]),
-        ("ground: car; objects", ["red", "blue"], [None]),
+        ("ground: car", ["red", "blue"], [None]),
+        ("ground: teapot", ["red", "blue"], [None, ["red", "blue"]]),
         ("ground: object", None, [None]),
     ],
 )
@@ -239,7 +240,13 @@ def test_where_a_question_leaves_open_what_to_find_the_options_name_it(
 
 
 @pytest.mark.parametrize(
-    ("options", "guess"), [(["red", "blue"], {"guess": True}), (["red", "not in the image"], {}), (None, {})]
+    ("options", "guess"),
+    [
+        (["red", "blue"], {"guess": "each"}),
+        (["car", "dog"], {"guess": "one"}),
+        (["red", "not in the image"], {}),
+        (None, {}),
+    ],
 )
 def test_a_guess_is_asked_for_where_the_options_leave_no_room_for_absence(home, clip_weights, picture, options, guess):
     agent, _ = agent_of(home, clip_weights, Ground(), Read(), said="ground: car\nread:")

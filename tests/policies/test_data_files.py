@@ -98,7 +98,8 @@ def test_a_seal_item_with_targets_is_answered_from_its_regions_and_asked_of_an_e
     target = {"name": "red mug", "bbox": [30, 20, 15, 10]}
     row = item({"from": "human", "value": focus}, TOLD, search=True, target_instances=[target])
     answer, decide = SealJson(protocol, OPTICS, written(folder, row)).trees(0)
-    assert "red mug <|region|> at [0.500,0.500,0.750,0.750]\n" in shown(protocol, answer.prefix)
+    found = "red mug <|region|> at [0.500,0.500,0.750,0.750] bottom right\nNumbers: red mug 1\n"
+    assert found in shown(protocol, answer.prefix)
     assert len(answer.looks) == 1
     assert answer.looks.boxes == [(0.5, pytest.approx(0.5), 0.75, pytest.approx(2 / 3))]
     assert np.array_equal(answer.looks.crops[0][8, 8], [255, 0, 0])

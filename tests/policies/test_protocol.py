@@ -27,7 +27,8 @@ CAR, DOG = RegionLine("red car", (0.1, 0.25, 0.5, 1.0)), RegionLine("dog")
 SYSTEM = "<|im_start|>system\nYou answer questions about an image"
 ANSWER = f"{SYSTEM} from the text that was read in it.<|im_end|>\n<|im_start|>user\n"
 READ = "Rows of the image, y and @x in hundredths:\n10 @15 Invoice 2041\n30 @15 Total @57 55.20\n...\n70 @15 Bern\n"
-FOUND = "Regions:\nred car <|region|> at [0.100,0.250,0.500,1.000]\ndog: not found\n"
+MISSING = "dog: not found\n"
+FOUND = f"Regions:\nred car <|region|> at [0.100,0.250,0.500,1.000]\n{MISSING}Numbers: red car 1\n"
 DECIDE = (
     f"{SYSTEM}. Call an expert when the answer must be looked up in the image.\nExperts:\nread: reads the text\n"
     "zoom: looks closer\n<|im_end|>\n<|im_start|>user\n"
@@ -88,7 +89,7 @@ def test_the_picture_comes_first_then_regions_then_rows(protocol):
     context = protocol.context(ROWS, SHOWN, [CAR, DOG], image=True)
     assert decode(context.ids) == f"{ANSWER}<image>\n{FOUND}{READ}"
     assert (context.ids.count(protocol.image_id), context.ids.count(protocol.region_id)) == (1, 1)
-    assert decode(protocol.context([], [], [CAR], image=True).ids) == f"{ANSWER}<image>\n{FOUND.split('dog')[0]}"
+    assert decode(protocol.context([], [], [CAR], image=True).ids) == f"{ANSWER}<image>\n{FOUND.replace(MISSING, '')}"
     assert decode(protocol.context(ROWS, SHOWN, image=True).ids) == f"{ANSWER}<image>\n{READ}"
 
 

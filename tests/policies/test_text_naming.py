@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.text.naming import absent_option, as_asked, missing, presupposes, says
+from policies.text.naming import absent_option, as_asked, guess_for, leaves_open, missing, one_name_each, says
 from policies.train.player import _missing
 from tools.base import Region
 
@@ -44,13 +44,53 @@ def test_a_name_is_asked_for_as_the_question_says_it(names, question, expected):
     assert as_asked(names, question) == expected
 
 
-def test_options_presuppose_what_is_asked_about_unless_one_says_that_it_is_absent():
-    assert presupposes(["red", "blue"])
-    assert not presupposes(["red", " Not in the image "])
-    assert not presupposes([])
-    assert not presupposes(None)
+@pytest.mark.parametrize(
+    ("names", "options", "expected"),
+    [
+        (["car"], ["red", "blue"], "each"),
+        (["car", "dog", "owl"], ["dog", "owl"], "each"),
+        (["Dog", "owl"], ["dog", "owl", "cat"], "one"),
+        (["car"], ["red", " Not in the image "], None),
+        (["car"], [], None),
+        (["car"], None, None),
+    ],
+)
+def test_a_guess_is_asked_for_as_the_options_leave_room(names, options, expected):
+    assert guess_for(names, options) == expected
+
+
+def test_the_option_that_a_thing_is_absent_is_known_by_its_words():
     assert absent_option(["red", "not in the image"]) == 1
     assert absent_option(["red"]) is absent_option(None) is None
+
+
+def at(left, label, score, text=None):
+    return Region(box=(left, 0, left + 100, 100), label=label, score=score, text=text)
+
+
+def test_of_two_names_for_one_place_the_likelier_stays_unless_both_can_be_right():
+    dog, llama, red = at(0, "dog", 0.9), at(5, "llama", 0.4), at(0, "red dog", 0.3)
+    beside, far = at(60, "llama", 0.5), at(300, "llama", 0.2)
+    assert one_name_each([llama, dog, red, beside, far]) == [dog, red, beside, far]
+    assert one_name_each([dog, at(5, "dog", 0.4)]) == [dog, at(5, "dog", 0.4)]  # of one name all stay
+    line = at(0, "text", 1.0, "Dog 12")
+    assert one_name_each([llama, line]) == [llama, line]  # what was read there is no name
+    assert one_name_each([]) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("ground: red car; dog", False),
+        ("ground: object", True),
+        ("ground: dog; object", True),
+        ("ground: teapot", True),
+        ("read:\nground: dog", False),
+        ("read:", False),
+    ],
+)
+def test_a_call_leaves_open_what_the_question_does_not_say(said, expected):
+    assert leaves_open(said, "Which object is nearest to the red car, two dogs?") == expected
 
 
 def test_missing_are_the_names_that_no_region_of_their_own_call_says():

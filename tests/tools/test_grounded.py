@@ -132,11 +132,25 @@ def test_further_things_of_a_name_that_was_found_need_less(folder, tmp_path):
 def test_a_guess_is_the_likeliest_place_where_nothing_else_is_found(folder):
     image = noise(200, 150)
     every = ground(folder, image, "cat", "dog", threshold=0.05)
-    (guess,) = ground(folder, image, "cat", "dog", threshold=0.99, guess=True)
+    (guess,) = ground(folder, image, "cat", "dog", threshold=0.99, guess="one")
     assert facts([guess]) == facts([max(every, key=lambda region: region.score)])
     assert ground(folder, image, "cat", "dog", threshold=0.99) == []
     found = ground(folder, image, "cat", threshold=0.3)
-    assert facts(ground(folder, image, "cat", threshold=0.3, guess=True)) == facts(found)
+    assert facts(ground(folder, image, "cat", threshold=0.3, guess="one")) == facts(found)
+
+
+def test_a_guess_for_each_is_the_likeliest_place_of_everyone_that_is_not_found(folder):
+    image = noise(200, 150)
+    every = ground(folder, image, "cat", "dog", threshold=0.05)
+    best = {name: max((r for r in every if r.label == name), key=lambda r: r.score) for name in ("cat", "dog")}
+    guesses = ground(folder, image, "cat", "dog", threshold=0.99, guess="each")
+    assert facts(sorted(guesses, key=lambda r: r.label)) == facts([best["cat"], best["dog"]])
+    between = sum(one.score for one in best.values()) / 2
+    found = ground(folder, image, "cat", "dog", threshold=between)
+    (sure,) = {one.label for one in found}
+    both = ground(folder, image, "cat", "dog", threshold=between, guess="each")
+    assert facts([one for one in both if one.label == sure]) == facts(found)
+    assert facts([one for one in both if one.label != sure]) == facts([best["cat" if sure == "dog" else "dog"]])
 
 
 def test_scores_are_calibrated_by_scale_and_bias(folder, tmp_path):

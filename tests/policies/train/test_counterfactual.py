@@ -101,7 +101,7 @@ def test_the_margin_is_the_logit_of_p_call_whatever_the_temperature(player):
 def test_forced_calls_look_at_the_options_where_the_question_leaves_open_what_to_find(player, said, asked_with):
     given = []
     player.engine.call = lambda experts, size, question, options, *rest: given.append(options) or said
-    player.call(replace(asked("pages", 0, 1)[0], options=("a", "b")))
+    player.call(replace(asked("pages", 0, 1)[0], question="What colour is the car?", options=("a", "b")))
     assert given == asked_with
 
 

@@ -251,11 +251,13 @@ class P2GModel(PreTrainedModel, GenerationMixin):
             raise UsageError("the decision tokens have no ids yet; call model.add_special_tokens(tokenizer) first")
         return torch.stack([logits[..., self.config.answer_token_id], logits[..., self.config.call_token_id]], dim=-1)
 
-    def p_call(self, logits: Tensor, temperature: float = 1.0) -> Tensor:
-        """Probability `[...]` of calling experts rather than answering, from logits `[..., V]`."""
+    def p_call(self, logits: Tensor, temperature: float = 1.0, bias: float = 0.0) -> Tensor:
+        """Probability `[...]` of calling experts rather than answering, from logits `[..., V]`: a half where that of
+        calling is `bias` above that of answering."""
         if temperature <= 0:
             raise UsageError(f"temperature must be positive, got {temperature}")
-        return (self.decision_logits(logits).float() / temperature).softmax(dim=-1)[..., 1]
+        answer, call = self.decision_logits(logits).float().unbind(-1)
+        return ((call - answer - bias) / temperature).sigmoid()
 
     @torch.no_grad()
     def add_special_tokens(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:

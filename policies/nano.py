@@ -26,10 +26,12 @@ ROWS, ADAPTER, LANGUAGE, CONFIG = "token_rows", "adapter_config.json", "language
 
 
 class Policy(BaseModel):
-    """What is fitted on validation data and ships with the weights: the threshold and the temperature of `p_call`."""
+    """What is fitted on validation data and ships with the weights: the threshold of `p_call`, its temperature, and the
+    bias, the margin (logit of calling less that of answering) at which it is a half."""
 
     threshold: float = 0.5
     temperature: float = 1.0
+    bias: float = 0.0
 
 
 def shipped(name: str | Path) -> Path:
@@ -96,7 +98,7 @@ def load_nano(
         torch.nn.Module.to(model, place)
     except torch.OutOfMemoryError as error:
         raise ControllerError(f"the nano controller does not fit into the memory of {device}: use the cpu") from error
-    return TextEngine(model, tokenizer, policy.temperature), policy
+    return TextEngine(model, tokenizer, policy.temperature, policy.bias), policy
 
 
 def place_of(device: str) -> tuple[torch.device, torch.dtype]:

@@ -40,11 +40,13 @@ class TextEngine:
     `picture` is looked at where the model has a vision tower; `size` is its width and height in pixels.
     """
 
-    def __init__(self, model: P2GModel, tokenizer: PreTrainedTokenizerBase, temperature: float = 1.0) -> None:
+    def __init__(
+        self, model: P2GModel, tokenizer: PreTrainedTokenizerBase, temperature: float = 1.0, bias: float = 0.0
+    ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.protocol = Protocol(tokenizer)
-        self.temperature = temperature
+        self.temperature, self.bias = temperature, bias
         self.cost = Cost()
         self.eyes = Eyes(model) if model.vision_tower is not None else None
         self.cached = CachedModel(model, KEPT_PREFIXES)
@@ -67,7 +69,7 @@ class TextEngine:
     ) -> float:
         """Probability that the question needs an expert, before any expert looked."""
         logits, _ = self._ask(self._decide(experts, size, picture), self.protocol.question(question, options))
-        return float(self.model.p_call(logits, self.temperature))
+        return float(self.model.p_call(logits, self.temperature, self.bias))
 
     def call(
         self,

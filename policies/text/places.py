@@ -101,7 +101,8 @@ def _relations(labels: Sequence[str], places: Sequence[Box], things: Sequence[li
     for number in alone[: MOST_RELATIONS // (len(things) - 1)]:
         anchor = next(n for n, own in enumerate(things) if number in own)
         others = [other for other in range(len(things)) if other != anchor]
-        nearest = min(others, key=lambda other, anchor=anchor: gap(first[other], first[anchor]))
+        gaps = [gap(place, first[anchor]) for place in first]
+        nearest = min(others, key=gaps.__getitem__)
         row = _row(first, anchor)
         for other in others:
             how = direction(first[other], first[anchor])

@@ -1,9 +1,9 @@
 """Fit and judge the decision of weights that are there: `python -m policies.train.calibrate --weights nano --out DIR`.
 
-Asks held-out questions both ways (rows in DIR, made once, gone on with after a kill), fits temperature and threshold,
-and asks for unseen plug-ins. A fit on the pictures of even number is judged on the odd ones against what the weights
-ship; `--write` puts the fit on all of them into the weights' policy.json, only where that one was the better. Weights
-whose fit is to be judged once more want other pictures: `--first`.
+Asks held-out questions both ways (rows in DIR, made once, gone on with after a kill), fits temperature, bias and
+threshold, and asks for unseen plug-ins. A fit on the pictures of even number is judged on the odd ones against what the
+weights ship; `--write` puts the fit on all of them into the weights' policy.json, only where that one was the better.
+Weights whose fit is to be judged once more want other pictures: `--first`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from policies.train.expert_runs import Experts, SimulatedExperts, ToolExperts
 from policies.train.player import Player
 from policies.train.plugins import PluginCheck, check_plugins
 from policies.train.policy import calibrate, decided, said
-from policies.train.questions import TRACKS, Track
+from policies.train.questions import OPTIONS_SHOWN, TRACKS, Track
 from policies.train.recipe import ThresholdRule
 from policies.train.records import read_records
 from policies.train.weights import folder_hash
@@ -41,13 +41,19 @@ def better(found: Fit, shipped: Report) -> bool:
 
 
 def forced_rows(
-    weights: Path, home: Path, out: Path, wanted: Sequence[tuple[Track, int]], tools: bool, say: Callable[[str], None]
+    weights: Path,
+    home: Path,
+    out: Path,
+    wanted: Sequence[tuple[Track, int]],
+    tools: bool,
+    options: float,
+    say: Callable[[str], None],
 ) -> list[Forced]:
     """Forced runs of weights on disk on the pictures that are `wanted`, kept in `out`."""
     engine, _ = load_nano(home, weights)
     experts: Experts = ToolExperts(ground=engine.eyes is not None) if tools else SimulatedExperts()
-    header = {"weights": folder_hash(weights), "experts": "tools" if tools else "simulated"}
-    rows = run_forced(out, Player(engine, experts), wanted, header, say)
+    header = {"weights": folder_hash(weights), "experts": "tools" if tools else "simulated", "options": options}
+    rows = run_forced(out, Player(engine, experts), wanted, header, say, shown=options)
     return [row for row in rows if (row.track, row.index) in set(wanted)]
 
 
@@ -69,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tracks", nargs="+", choices=TRACKS, default=["pages", "text-scenes"])
     parser.add_argument("--first", type=int, default=HELD_OUT)
     parser.add_argument("--pictures", type=int, default=60, help="of each track; 0: only the rows that are there")
+    parser.add_argument("--options", type=float, default=OPTIONS_SHOWN, help="part of the scene questions with options")
     parser.add_argument("--experts", choices=["simulated", "tools"], default="simulated")
     parser.add_argument("--neither", choices=["leave out", "not needed"], default="leave out")
     parser.add_argument("--rule", choices=["balanced", "accuracy-cost"], default="balanced")
@@ -82,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.pictures:
             pictures = range(args.first, args.first + args.pictures)
             wanted = [(track, index) for index in pictures for track in cast(list[Track], args.tracks)]
-            rows = forced_rows(weights, home, args.out, wanted, args.experts == "tools", say)
+            rows = forced_rows(weights, home, args.out, wanted, args.experts == "tools", args.options, say)
         else:
             rows = read_records(args.out / ROWS, Forced)
         print(summary(rows))
@@ -90,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(said(found))
         ships = Policy.model_validate_json((weights / "policy.json").read_text())
         judged = decided([row for row in rows if row.index % 2], args.neither)
-        shipped = report(judged, ships.temperature, ships.threshold)
+        shipped = report(judged, ships.temperature, ships.threshold, ships.bias)
         for name, figures in (("ships", shipped), ("fitted", found.after)):
             print(line(name, figures))
         take = better(found, shipped)

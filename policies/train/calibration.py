@@ -1,7 +1,8 @@
-"""What is fitted after training so that `p_call` means what it says: a temperature, and the threshold that ships.
+"""What is fitted after training so that `p_call` means what it says: temperature, bias, and the threshold that ships.
 
-The temperature minimises the likelihood loss of margins against labels on validation rows (Guo et al. 2017), by golden
-section over its logarithm; the threshold follows a stated rule. A fit is judged on rows it has not seen; what ships
+They minimise the likelihood loss of margins against labels on validation rows (Platt 1999; temperature alone: Guo et
+al. 2017): a bias because the base rate differs, as where options let a model be right by luck. The threshold follows a
+stated rule. A fit is judged on rows it has not seen; what ships
 may be fitted on those as well. Questions that neither way answers have no label: they count for accuracy and cost
 alone. Intervals are percentile bootstraps over pictures, because questions about one picture hang together.
 """
@@ -64,29 +65,30 @@ class Report(BaseModel):
 
 
 class Fit(BaseModel):
-    """Temperature (from `n` rows with a label) and threshold; `before` and `after` are of a fit on a part of the rows,
-    judged on the others. `policy.json` holds this."""
+    """Temperature and bias (from `n` rows with a label) and threshold; `before` and `after` are of a fit on a part of
+    the rows, judged on the others. `policy.json` holds this."""
 
     threshold: float
     temperature: float
+    bias: float = Field(description="the margin from which a call is needed more often than not")
     rule: ThresholdRule
     data_sha256: str = Field(description="of the rows it was fitted on")
     n: int
-    before: Report = Field(description="on rows held out from that fit, at temperature 1 and threshold 0.5")
+    before: Report = Field(description="on rows held out from that fit, at temperature 1, bias 0 and threshold 0.5")
     after: Report = Field(description="on the same rows, as fitted on the others")
     curve: list[tuple[float, float, float, float]] = Field(
         description="threshold, calls, cost, accuracy; of all that was asked"
     )
 
 
-def probabilities(margins: np.ndarray, temperature: float) -> np.ndarray:
+def probabilities(margins: np.ndarray, temperature: float, bias: float = 0.0) -> np.ndarray:
     """`p_call` of margins `[N]`."""
-    return 1 / (1 + np.exp(-np.clip(np.asarray(margins, float) / temperature, -60, 60)))
+    return 1 / (1 + np.exp(-np.clip((np.asarray(margins, float) - bias) / temperature, -60, 60)))
 
 
-def nll(margins: np.ndarray, needed: np.ndarray, temperature: float) -> float:
+def nll(margins: np.ndarray, needed: np.ndarray, temperature: float, bias: float = 0.0) -> float:
     """Mean negative log-likelihood of the labels `[N]`, numerically exact for large margins."""
-    z = np.asarray(margins, float) / temperature
+    z = (np.asarray(margins, float) - bias) / temperature
     return float(np.mean(np.logaddexp(0.0, np.where(needed, -z, z))))
 
 
@@ -101,6 +103,18 @@ def fit_temperature(margins: np.ndarray, needed: np.ndarray) -> float:
     separable &= margins[~needed].max(initial=-np.inf) < 0
     low, high = (0.0 if separable else np.log(COLDEST)), np.log(HOTTEST)
     return float(np.exp(golden_section(lambda t: nll(margins, needed, float(np.exp(t))), low, high)))
+
+
+def fit_scale(margins: np.ndarray, needed: np.ndarray) -> tuple[float, float]:
+    """Temperature and bias of least `nll`; the bias is one of the margins seen, or between them. The best loss at each
+    bias has one minimum, because the loss is convex in 1/T and bias/T."""
+    margins, needed = np.asarray(margins, float), np.asarray(needed, bool)
+
+    def loss(bias: float) -> float:
+        return nll(margins, needed, fit_temperature(margins - bias, needed), bias)
+
+    bias = golden_section(loss, float(margins.min()), float(margins.max()))
+    return fit_temperature(margins - bias, needed), bias
 
 
 def golden_section(loss: Callable[[float], float], low: float, high: float, tolerance: float = 1e-4) -> float:
@@ -133,7 +147,7 @@ def balanced_accuracy(called: np.ndarray, needed: np.ndarray) -> float:
     return float((called[needed].mean() + (~called[~needed]).mean()) / 2) if 0 < needed.sum() < len(needed) else 0.5
 
 
-def choose_threshold(rows: Sequence[Decided], temperature: float, rule: ThresholdRule) -> float:
+def choose_threshold(rows: Sequence[Decided], temperature: float, rule: ThresholdRule, bias: float = 0.0) -> float:
     """The threshold that `rule` likes best, in the middle of the widest stretch of p_call that is equally good."""
     margins, needed, right, cost = _arrays(labelled(rows) if rule.kind == "balanced" else rows)
     cuts = np.unique(margins)
@@ -147,7 +161,7 @@ def choose_threshold(rows: Sequence[Decided], temperature: float, rule: Threshol
         return float(np.mean(right[taken] - rule.price * cost[taken]))
 
     worths = np.array([worth(cut) for cut in between])
-    ends = probabilities(np.array([-np.inf, *cuts, np.inf]), temperature)
+    ends = probabilities(np.array([-np.inf, *cuts, np.inf]), temperature, bias)
     best, widest = 0.5, -1.0
     start = None
     for i, good in enumerate([*(worths >= worths.max() - 1e-12), False]):
@@ -161,14 +175,14 @@ def choose_threshold(rows: Sequence[Decided], temperature: float, rule: Threshol
     return best
 
 
-def report(rows: Sequence[Decided], temperature: float, threshold: float, seed: int = 0) -> Report:
-    """How a temperature and threshold fare on `rows`."""
+def report(rows: Sequence[Decided], temperature: float, threshold: float, bias: float = 0.0, seed: int = 0) -> Report:
+    """How a temperature, threshold and bias fare on `rows`."""
     told = labelled(rows)
     margins, needed, _, _ = _arrays(told)
-    p = probabilities(margins, temperature)
+    p = probabilities(margins, temperature, bias)
     called = p >= threshold
     every, _, right, cost = _arrays(rows)
-    taken = (np.arange(len(rows)), (probabilities(every, temperature) >= threshold).astype(int))
+    taken = (np.arange(len(rows)), (probabilities(every, temperature, bias) >= threshold).astype(int))
 
     def figure(of: Callable[[np.ndarray], float]) -> Figure:
         return bootstrap(of, [row.group for row in told], seed)
@@ -178,7 +192,7 @@ def report(rows: Sequence[Decided], temperature: float, threshold: float, seed: 
         n=len(told),
         needed=int(needed.sum()),
         ece=figure(lambda i: calibration_error(p[i], needed[i])),
-        nll=nll(margins, needed, temperature),
+        nll=nll(margins, needed, temperature, bias),
         balanced_accuracy=figure(lambda i: balanced_accuracy(called[i], needed[i])),
         called_needed=float(called[needed].mean()) if needed.any() else 0.0,
         called_not_needed=float(called[~needed].mean()) if (~needed).any() else 0.0,
@@ -199,10 +213,12 @@ def bootstrap(of: Callable[[np.ndarray], float], groups: Sequence[str], seed: in
     return Figure(value=of(np.arange(len(groups))), low=float(low), high=float(high))
 
 
-def curve(rows: Sequence[Decided], temperature: float, points: int = 21) -> list[tuple[float, float, float, float]]:
+def curve(
+    rows: Sequence[Decided], temperature: float, bias: float = 0.0, points: int = 21
+) -> list[tuple[float, float, float, float]]:
     """The accuracy-cost curve: (threshold, part of questions that call, mean cost, accuracy) from never to always."""
     margins, _, right, cost = _arrays(rows)
-    p = probabilities(margins, temperature)
+    p = probabilities(margins, temperature, bias)
     cuts = [1.01, *np.quantile(p, np.linspace(1, 0, points - 2)), 0.0]
     out: set[tuple[float, float, float, float]] = set()
     for cut in map(float, cuts):
@@ -213,12 +229,12 @@ def curve(rows: Sequence[Decided], temperature: float, points: int = 21) -> list
     return sorted(out, reverse=True)
 
 
-def choose(rows: Sequence[Decided], rule: ThresholdRule) -> tuple[float, float]:
-    """Temperature and threshold. Raises `UsageError` where there are too few rows of a label."""
+def choose(rows: Sequence[Decided], rule: ThresholdRule) -> tuple[float, float, float]:
+    """Temperature, threshold and bias. Raises `UsageError` where there are too few rows of a label."""
     check_enough(rows, "fit")
     margins, needed, _, _ = _arrays(labelled(rows))
-    temperature = round(fit_temperature(margins, needed), 4)
-    return temperature, round(choose_threshold(rows, temperature, rule), 9)
+    temperature, bias = (round(value, 4) for value in fit_scale(margins, needed))
+    return temperature, round(choose_threshold(rows, temperature, rule, bias), 9), bias
 
 
 def fit(half: Sequence[Decided], others: Sequence[Decided], rule: ThresholdRule, data_sha256: str) -> Fit:
@@ -226,16 +242,17 @@ def fit(half: Sequence[Decided], others: Sequence[Decided], rule: ThresholdRule,
     `UsageError` where either has too few rows of a label."""
     check_enough(others, "judge")
     rows = [*half, *others]
-    judged, (temperature, threshold) = choose(half, rule), choose(rows, rule)
+    judged, (temperature, threshold, bias) = choose(half, rule), choose(rows, rule)
     return Fit(
         threshold=threshold,
         temperature=temperature,
+        bias=bias,
         rule=rule,
         data_sha256=data_sha256,
         n=len(labelled(rows)),
         before=report(others, 1.0, 0.5),
         after=report(others, *judged),
-        curve=curve(rows, temperature),
+        curve=curve(rows, temperature, bias),
     )
 
 

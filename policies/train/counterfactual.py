@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from policies.train.expert_runs import split_call
 from policies.train.player import Outcome, Player
-from policies.train.questions import PER_PICTURE, Asked, Track, asked, last_key
+from policies.train.questions import OPTIONS_SHOWN, PER_PICTURE, Asked, Track, asked, last_key
 from policies.train.records import Records
 from tools.errors import ControllerError
 
@@ -80,6 +80,7 @@ def run_forced(
     header: dict[str, Any],
     say: Callable[[str], None] = lambda line: None,
     per_picture: int = PER_PICTURE,
+    shown: float = OPTIONS_SHOWN,
 ) -> list[Forced]:
     """All rows of these pictures (track and index); those that `folder/forced.jsonl` lacks are made and kept there.
 
@@ -92,7 +93,7 @@ def run_forced(
         for track, index in pictures:
             if last_key(track, index) in rows:
                 continue
-            for item in asked(track, index, per_picture):
+            for item in asked(track, index, per_picture, shown):
                 if item.key in rows:
                     continue
                 row = force(player, item)

@@ -54,12 +54,12 @@ class Player:
         self._seen: tuple[str, Picture] | None = None
 
     def margin(self, item: Asked, listed: Listed | None = None) -> float:
-        """Logit of calling less that of answering, at temperature 1. The question alone decides, as in use: options
+        """Logit of calling less that of answering, whatever was fitted. The question alone decides, as in use: options
         would tempt a model to guess."""
         experts = self.experts.listed if listed is None else listed
         p = self.engine.p_call(experts, item.size, neutralise(item.question), None, self._picture(item))
         p = min(max(p, FLOOR), 1 - FLOOR)
-        return self.engine.temperature * math.log(p / (1 - p))
+        return self.engine.temperature * math.log(p / (1 - p)) + self.engine.bias
 
     def call(self, item: Asked, listed: Listed | None = None) -> str:
         """The lines `expert: args` that the model writes when it has to call."""

@@ -128,6 +128,7 @@ def calibrate_command(recipe: Recipe, base: Path, folder: Path) -> str:
         return f"only weights on the base from the cache are calibrated afterwards, these are on {base}"
     labels, rule = recipe.policy.labels, recipe.policy.threshold
     options = ["--weights", str(folder), "--home", str(home), "--out", str(folder / JUDGED)]
+    options += ["--options", str(labels.options)]
     options += ["--tracks", *labels.tracks, "--pictures", str(labels.held_out), "--experts", labels.experts]
     options += ["--rule", rule.kind, "--price", str(rule.price), "--write"]
     return f"fit them by: {shlex.join(['python', '-m', 'policies.train.calibrate', *options])}"
@@ -146,10 +147,11 @@ def label(learner: Learner, base: Path, folder: Path, recipe: LabelRecipe, indic
         "experts": recipe.experts,
         "first": indices.start,
         "per_picture": recipe.per_picture,
+        "options": recipe.options,
     }
     wanted = [(cast(Track, track), index) for index in indices for track in recipe.tracks]
     with engine_of(learner, load_tokenizer(base)) as engine:
-        rows = run_forced(folder, Player(engine, experts), wanted, header, say, recipe.per_picture)
+        rows = run_forced(folder, Player(engine, experts), wanted, header, say, recipe.per_picture, recipe.options)
     names = set(wanted)
     return [row for row in rows if (row.track, row.index) in names]
 
@@ -199,8 +201,8 @@ def decided(rows: Sequence[Forced], neither: str) -> list[Decided]:
 
 
 def calibrate(rows: Sequence[Forced], rule: ThresholdRule, neither: str, folder: Path | None = None) -> Fit:
-    """Temperature and threshold fitted on all rows, and judged by what a fit on the pictures of even number does on the
-    others; written into `folder`/policy.json when a folder is given."""
+    """Temperature, bias and threshold fitted on all rows, and judged by what a fit on the pictures of even number does
+    on the others; written into `folder`/policy.json when a folder is given."""
     even, odd = (decided([row for row in rows if row.index % 2 == half], neither) for half in (0, 1))
     found = fit(even, odd, rule, digest(list(rows)))
     if folder is not None:
@@ -209,8 +211,8 @@ def calibrate(rows: Sequence[Forced], rule: ThresholdRule, neither: str, folder:
 
 
 def recalibrate(recipe: Recipe, say: Say) -> None:
-    """Fits temperature and threshold again on the held-out rows that stage `policy` (and `reward`) left, by the rule
-    that the recipe says now. Raises `UsageError` where there are none."""
+    """Fits temperature, bias and threshold again on the held-out rows that stage `policy` (and `reward`) left, by the
+    rule that the recipe says now. Raises `UsageError` where there are none."""
     stages = [name for name in ("policy", "reward") if (recipe.folder(name) / JUDGED / ROWS).is_file()]
     if not stages:
         raise UsageError(f"{recipe.folder('policy') / JUDGED} has no rows: p2g train policy makes them at its end")
@@ -223,7 +225,8 @@ def said(found: Fit) -> str:
     """One line on a fit."""
     one, two = found.before, found.after
     return (
-        f"temperature {found.temperature:.3f} (of {found.n} questions), threshold {found.threshold:.4f}; fitted on "
+        f"temperature {found.temperature:.3f}, bias {found.bias:.3f} (of {found.n} questions), threshold "
+        f"{found.threshold:.4f}; fitted on "
         f"half of the pictures, on {two.n} questions about the others calibration error {one.ece.value:.3f} -> "
         f"{two.ece.value:.3f}, balanced accuracy "
         f"{one.balanced_accuracy.value:.3f} -> {two.balanced_accuracy.value:.3f} "
@@ -236,6 +239,7 @@ def figures(found: Fit) -> dict[str, float]:
     """For training.json."""
     return {
         "temperature": found.temperature,
+        "bias": found.bias,
         "threshold": found.threshold,
         "ece before": found.before.ece.value,
         "ece after": found.after.ece.value,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Track = Literal["pages", "scenes", "text-scenes", "object-scenes"]
 TRACKS: tuple[Track, ...] = get_args(Track)
-OPTIONS_SHOWN = 0.5  # part of the scene questions that are asked with their options
+OPTIONS_SHOWN = 0.5  # part of the scene questions that are asked with their options, where nothing else is said
 PER_PICTURE = 4
 
 
@@ -43,13 +43,17 @@ class Asked:
     expert: str = ""  # the kind of expert that finds what decides it; "" when no look is needed
 
 
-def asked(track: Track, index: int, per_picture: int = PER_PICTURE) -> list[Asked]:
+def asked(track: Track, index: int, per_picture: int = PER_PICTURE, shown: float = OPTIONS_SHOWN) -> list[Asked]:
     """The questions about picture `index`: `per_picture` about the picture, and one that needs no look at it. A key
-    names the same question, options shown or not, whatever `per_picture` is."""
+    names the same question, whatever `per_picture` and `shown` are, the part of the scene questions with options."""
     if track not in TRACKS:
         raise UsageError(f"no questions are called {track!r}; there are {', '.join(TRACKS)}")
     rng = random.Random(f"asked:{track}:{index}")
-    items = (_of_page if track == "pages" else _of_scene)(track, index, per_picture, rng)
+    items = (
+        _of_page(track, index, per_picture, rng)
+        if track == "pages"
+        else _of_scene(track, index, per_picture, rng, shown)
+    )
     if items:
         size, things = items[0].size, items[0].things
         question, gold = decisions.general(random.Random(f"general:{track}:{index}"), size)
@@ -102,14 +106,14 @@ def _scene(track: Track, index: int):
     return make_scene(index, kind=random.Random(f"kind:{index}").choice(of_track))
 
 
-def _of_scene(track: Track, index: int, most: int, rng: random.Random) -> list[Asked]:
+def _of_scene(track: Track, index: int, most: int, rng: random.Random, shown: float) -> list[Asked]:
     scene = _scene(track, index)
     chosen = sorted(rng.sample(range(len(scene.questions)), min(most, len(scene.questions))))
     items = []
     for number in chosen:
         question = scene.questions[number]
         key = f"{track}/{index}/{number}"
-        options = question.options if random.Random(f"options:{key}").random() < OPTIONS_SHOWN else None
+        options = question.options if random.Random(f"options:{key}").random() < shown else None
         items.append(
             Asked(
                 key,

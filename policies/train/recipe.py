@@ -114,13 +114,15 @@ class StageRecipe(Strict):
 class LabelRecipe(Strict):
     """Which questions are asked twice to label them: `per_picture` and a general one for each picture of each track
     (`policies/train/questions.py`). `pictures` from `first` on are trained on, `held_out` others fit the temperature
-    and threshold and judge them. `experts`: simulated from the truth, or the real tools."""
+    and threshold and judge them. `options`: the part of the scene questions that is asked with options. `experts`:
+    simulated from the truth, or the real tools."""
 
     tracks: list[str] = ["pages", "scenes"]
     first: int = Field(default=0, ge=0)
     pictures: int = Field(default=500, ge=1)
     held_out: int = Field(default=150, ge=2)
     per_picture: int = Field(default=4, ge=1)
+    options: float = Field(default=0.5, ge=0, le=1)
     experts: Literal["simulated", "tools"] = "simulated"
 
 

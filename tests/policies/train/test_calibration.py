@@ -18,6 +18,7 @@ from policies.train.calibration import (
     choose_threshold,
     curve,
     fit,
+    fit_scale,
     fit_temperature,
     golden_section,
     nll,
@@ -64,6 +65,21 @@ def test_the_temperature_is_that_of_torch_lbfgs():
 
     optimizer.step(closure)
     assert fit_temperature(margins, needed) == pytest.approx(log_t.exp().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize(("temperature", "shift"), [(1.0, 2.0), (3.0, -1.5), (0.5, 0.0)])
+def test_temperature_and_bias_that_made_the_labels_are_found(temperature, shift):
+    found = fit_scale(*drawn(20_000, temperature, 15, shift))
+    assert found == (pytest.approx(temperature, rel=0.06), pytest.approx(temperature * shift, abs=0.15 * temperature))
+
+
+def test_a_base_rate_that_differs_costs_no_calibration():
+    """Half of what the margins call needed is right by luck as well: a temperature alone cannot say so."""
+    margins, needed = drawn(4000, 1.0, 16)
+    needed &= np.random.default_rng(17).random(4000) < 0.5
+    half, others = (rows(margins[part], needed[part]) for part in (slice(None, 2000), slice(2000, None)))
+    alone = report(others, fit_temperature(margins[:2000], needed[:2000]), 0.5)
+    assert fit(half, others, BALANCED, "sha").after.ece.value < 0.06 < alone.ece.value
 
 
 def test_perfect_margins_do_not_make_it_colder():
@@ -182,7 +198,7 @@ def test_what_is_written_is_a_policy_that_loads(tmp_path):
     found = fit(half, others, BALANCED, "sha")
     path = write_policy(tmp_path, found)
     loaded = Policy.model_validate_json(path.read_text())
-    assert (loaded.threshold, loaded.temperature) == (found.threshold, found.temperature)
+    assert loaded == Policy(threshold=found.threshold, temperature=found.temperature, bias=found.bias)
     assert json.loads(path.read_text())["data_sha256"] == "sha"
     assert math.isfinite(loaded.threshold)
     assert [p.name for p in tmp_path.iterdir()] == ["policy.json"]

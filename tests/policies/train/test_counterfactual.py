@@ -88,12 +88,12 @@ def test_every_question_is_asked_both_ways_and_priced(tmp_path, player):
     assert f"{sum(r.label == 'neither' for r in rows)} neither" in summary(rows)
 
 
-def test_the_margin_is_the_logit_of_p_call_whatever_the_temperature(player):
+def test_the_margin_is_the_logit_of_p_call_whatever_was_fitted(player):
     item = asked("pages", 0, 1)[0]
     p = player.engine.p_call(player.experts.listed, item.size, item.question, None)
     margin = player.margin(item)
     assert 1 / (1 + torch.tensor(-margin).exp()) == pytest.approx(p, abs=1e-5)
-    player.engine.temperature = 3.0
+    player.engine.temperature, player.engine.bias = 3.0, -0.7
     assert player.margin(item) == pytest.approx(margin, abs=1e-4)
 
 
@@ -327,9 +327,8 @@ def test_calibrate_fits_again_on_the_rows_that_are_there(tmp_path):
             records.append(row(index, not needed, needed, margin=(8.0 if needed else 2.0) + index % 5))
     recalibrate(recipe, QUIET)
     policy = Policy.model_validate_json((folder / "policy.json").read_text())
-    assert (
-        1 / (1 + math.exp(-6.5 / policy.temperature)) < policy.threshold < 1 / (1 + math.exp(-8 / policy.temperature))
-    )
+    low, high = (1 / (1 + math.exp((policy.bias - margin) / policy.temperature)) for margin in (6.5, 8))
+    assert low < policy.threshold < high
 
 
 def test_what_ships_is_fitted_on_all_pictures_and_judged_by_a_fit_on_half_of_them():

@@ -174,6 +174,16 @@ def test_the_parts_are_benchmarks_of_their_own(folder, tmp_path, monkeypatch):
     assert registry.get("p2gb-s").here() is None
 
 
+def test_what_weights_are_chosen_by_is_neither_trained_on_nor_the_test(tmp_path, monkeypatch):
+    from policies.data.visual_scene import HELD_OUT
+
+    assert all(part.split == "train" and part.first >= HELD_OUT for part in p2gb_s.DEV)
+    assert {part.name for part in p2gb_s.DEV} == {"object", "text"}
+    monkeypatch.setenv("P2G_HOME", str(tmp_path))
+    assert registry.get("p2gb-s-dev").here() is None
+    assert p2gb_s.built(tmp_path, p2gb_s.DEV) != p2gb_s.built(tmp_path)
+
+
 def test_real_scenes_become_questions_that_check_has_no_error_for(tmp_path):
     """One picture of each track out of the real makers."""
     parts = (Part("object", "test", ("object",), 3, 9_100_000), Part("text", "unseen", ("text",), 3, 9_300_000))

@@ -19,7 +19,7 @@ from policies.cache import CachedModel
 from policies.model import P2GModel
 from policies.seeing import Eyes, Item, Look, length, spread, visual_length
 from policies.text.copying import Copied, CopySource, Step, copy_answer
-from policies.text.naming import absent_option, leaves_open
+from policies.text.naming import absent_option, leaves_open, name_things
 from policies.text.protocol import ABSENT, Context, Protocol, RegionLine, to_text
 from policies.text.rows import ReadLine, Row, to_rows
 from policies.text.select import select_rows
@@ -108,7 +108,7 @@ class TextEngine:
         """The calls, and whether the options were looked at for them: only where the question alone does not say what
         to look for, because options tempt a model to guess."""
         said = self.call(experts, size, question, None, takes_args, picture)
-        if options and leaves_open(said, question):
+        if options and name_things(options) and leaves_open(said, question):
             return self.call(experts, size, question, options, takes_args, picture), True
         return said, False
 

@@ -54,7 +54,19 @@ def leaves_open(text: str, question: str) -> bool:
     """Whether a call, as the model writes it, asks for any object at all (`ground: red car; object`), or for something
     that the question does not say."""
     names = [name.strip() for line in text.splitlines() for name in line.partition(":")[2].split(";")]
-    return any(name == ANY or not says(question, name) for name in names if name)
+    return any(name == ANY or not _hinted(question, name) for name in names if name)
+
+
+def _hinted(text: str, name: str) -> bool:
+    """Whether `text` has every word of `name`, in whatever form of it: "knife" in "two sharp knives"."""
+    said = re.findall(r"\w+", text.lower())
+    stems = [word[: max(3, len(word) - 2)] for word in re.findall(r"\w+", name.lower())]
+    return all(any(word.startswith(stem) for word in said) for stem in stems)
+
+
+def name_things(options: Sequence[str]) -> bool:
+    """Whether options can be what to look for: none of them is a number."""
+    return not any(any(char.isdigit() for char in option) for option in options)
 
 
 def as_asked(names: Iterable[str], question: str) -> list[str]:

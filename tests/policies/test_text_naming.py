@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.text.naming import absent_option, as_asked, guess_for, leaves_open, missing, one_name_each, says
+from policies.text.naming import absent_option, as_asked, guess_for, leaves_open, missing, name_things, one_name_each, says
 from policies.train.player import _missing
 from tools.base import Region
 
@@ -87,10 +87,17 @@ def test_of_two_names_for_one_place_the_likelier_stays_unless_both_can_be_right(
         ("ground: teapot", True),
         ("read:\nground: dog", False),
         ("read:", False),
+        ("ground: pair of knife", False),
+        ("ground: pair of shoes", True),
     ],
 )
 def test_a_call_leaves_open_what_the_question_does_not_say(said, expected):
-    assert leaves_open(said, "Which object is nearest to the red car, two dogs?") == expected
+    assert leaves_open(said, "Which object is nearest to the red car, two dogs or the pairs of knives?") == expected
+
+
+def test_numbers_are_nothing_to_look_for():
+    assert name_things(["red car", "not in the image"])
+    assert not name_things(["3", "not in the image"])
 
 
 def test_missing_are_the_names_that_no_region_of_their_own_call_says():

@@ -35,8 +35,9 @@ def missing(asked: Iterable[tuple[Sequence[str], Sequence[Region]]]) -> list[str
 
 
 def one_name_each(regions: Sequence[Region]) -> list[Region]:
-    """The regions without those whose place has a better one of a name that says something else: an expert that finds
-    dogs and llamas on the same boxes, each name by itself, means the likelier. "car" and "red car" go together."""
+    """The regions without those whose place has a better one, of the same expert, of a name that says something else:
+    who finds dogs and llamas on the same boxes, each name by itself, means the likelier. "car" and "red car" go
+    together."""
 
     found = [region for region in regions if not region.text and not region.image]
     places = np.array([region.box for region in found]).reshape(-1, 4)
@@ -44,7 +45,8 @@ def one_name_each(regions: Sequence[Region]) -> list[Region]:
     words = [set(_plain(region.label).lower().split()) for region in found]
     kept: list[int] = []
     for n in sorted(range(len(found)), key=lambda n: -found[n].score):
-        if all(not same[n, m] or words[n] <= words[m] or words[m] <= words[n] for m in kept):
+        rivals = [m for m in kept if same[n, m] and found[n].source == found[m].source]
+        if all(words[n] <= words[m] or words[m] <= words[n] for m in rivals):
             kept.append(n)
     lost = {id(region) for n, region in enumerate(found) if n not in kept}
     return [region for region in regions if id(region) not in lost]

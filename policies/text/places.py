@@ -76,7 +76,7 @@ def _extremes(places: Sequence[Box], size: Size) -> list[tuple[int, str]]:
     """The number of the one place that is clearly the leftmost, largest ..., with that word."""
     across, down = size[0] * CLEAR, size[1] * CLEAR
     centres = [boxes.to_cxcywh(place)[:2] for place in places]
-    longest = [math.log(max(boxes.to_cxcywh(place)[2:])) for place in places]
+    longest = [math.log(max(1e-6, *boxes.to_cxcywh(place)[2:])) for place in places]
     worth = (
         ("leftmost", [-x for x, _ in centres], across),
         ("rightmost", [x for x, _ in centres], across),
@@ -121,6 +121,7 @@ def _row(places: Sequence[Box], anchor: int) -> set[int]:
         common = min(bottom, place[3]) - max(top, place[1])
         return 2 * common > min(bottom - top, place[3] - place[1])
 
-    row = sorted((n for n, place in enumerate(places) if beside(place)), key=lambda n: places[n][0] + places[n][2])
+    row = [n for n, place in enumerate(places) if n == anchor or beside(place)]
+    row.sort(key=lambda n: places[n][0] + places[n][2])
     at = row.index(anchor)
     return {*row[max(0, at - 1) : at], *row[at + 1 : at + 2]}

@@ -64,8 +64,8 @@ def test_the_option_that_a_thing_is_absent_is_known_by_its_words():
     assert absent_option(["red"]) is absent_option(None) is None
 
 
-def at(left, label, score, text=None):
-    return Region(box=(left, 0, left + 100, 100), label=label, score=score, text=text)
+def at(left, label, score, text=None, source="ground"):
+    return Region(box=(left, 0, left + 100, 100), label=label, score=score, text=text, source=source)
 
 
 def test_of_two_names_for_one_place_the_likelier_stays_unless_both_can_be_right():
@@ -75,6 +75,8 @@ def test_of_two_names_for_one_place_the_likelier_stays_unless_both_can_be_right(
     assert one_name_each([dog, at(5, "dog", 0.4)]) == [dog, at(5, "dog", 0.4)]  # of one name all stay
     line = at(0, "text", 1.0, "Dog 12")
     assert one_name_each([llama, line]) == [llama, line]  # what was read there is no name
+    other = at(0, "mask", 0.1, source="segment")
+    assert one_name_each([dog, other]) == [dog, other]  # another expert says another thing of it
     assert one_name_each([]) == []
 
 

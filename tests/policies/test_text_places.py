@@ -60,6 +60,10 @@ def test_a_thing_with_two_names_is_one_thing():
     assert "leftmost" in said["redcup"]
 
 
+def test_boxes_without_an_area_have_words_as_well():
+    assert in_words(["dog", "cup"], [(10, 10, 10, 10), (500, 10, 540, 10)], SIZE)[0].endswith("to the left of cup")
+
+
 def test_many_things_have_words_for_the_first_landmarks_alone():
     rng = random.Random(0)
     places = [square(rng.uniform(20, 980), rng.uniform(20, 480), 10) for _ in range(16)]

@@ -2,7 +2,16 @@
 
 import pytest
 
-from policies.text.naming import absent_option, as_asked, guess_for, leaves_open, missing, name_things, one_name_each, says
+from policies.text.naming import (
+    absent_option,
+    as_asked,
+    guess_for,
+    leaves_open,
+    missing,
+    name_things,
+    one_name_each,
+    says,
+)
 from policies.train.player import _missing
 from tools.base import Region
 

@@ -38,7 +38,6 @@ def one_name_each(regions: Sequence[Region]) -> list[Region]:
     """The regions without those whose place has a better one, of the same expert, of a name that says something else:
     who finds dogs and llamas on the same boxes, each name by itself, means the likelier. "car" and "red car" go
     together."""
-
     found = [region for region in regions if not region.text and not region.image]
     places = np.array([region.box for region in found]).reshape(-1, 4)
     same = boxes.iou(places, places) > SAME
@@ -67,7 +66,7 @@ def _hinted(text: str, name: str) -> bool:
 
 
 def name_things(options: Sequence[str]) -> bool:
-    """Whether options can be what to look for: none of them is a number."""
+    """Whether options can be what to look for: none of them has a digit."""
     return not any(any(char.isdigit() for char in option) for option in options)
 
 

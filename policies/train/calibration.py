@@ -3,7 +3,8 @@
 They minimise the likelihood loss of margins against labels on validation rows (Platt 1999; temperature alone: Guo et
 al. 2017): a bias because the base rate differs, as where options let a model be right by luck. The threshold follows a
 stated rule. A fit is judged on rows it has not seen; what ships may be fitted on those as well. Questions that neither
-way answers have no label: they count for accuracy and cost alone. Intervals are percentile bootstraps over pictures, because questions about one picture hang together.
+way answers have no label: they count for accuracy and cost alone. Intervals are percentile bootstraps over pictures,
+because questions about one picture hang together.
 """
 
 from __future__ import annotations

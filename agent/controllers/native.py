@@ -192,7 +192,7 @@ def _as_asked(calls: list[Call], view: View) -> list[Call]:
             for key, value in call.args.items()
         }
         names = [name for key in args if _takes_names(known.get(key)) for name in args[key]]
-        if "guess" in known and (guess := guess_for(names, view.options)):
+        if "guess" in known and (guess := guess_for(names, view.question, view.options)):
             args["guess"] = guess
         made.append(Call(expert=call.expert, args=args))
     return made

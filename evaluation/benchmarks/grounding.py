@@ -25,7 +25,17 @@ from evaluation.statistics import bootstrap_mean, wilson
 from policies.data.scenes import kinds as kinds_of_scenes
 from policies.data.scenes import shards
 from policies.data.scenes.scene import Split
-from policies.grounding.judging import Answered, Asked, Hit, ask, colours_asked, judge, kinds_asked, places_asked
+from policies.grounding.judging import (
+    Answered,
+    Asked,
+    Hit,
+    ask,
+    colours_asked,
+    judge,
+    kinds_asked,
+    places_asked,
+    things_asked,
+)
 from tools.errors import ExpertError, UsageError
 from tools.grounded import Bar
 from tools.pictures import Picture
@@ -49,6 +59,7 @@ class Item:
     asked: list[Asked]
     coloured: list[Asked]
     placed: list[Asked]
+    anything: list[Asked]
 
 
 def items(split: Split, count: int, skip: int = 0) -> Iterator[Item]:
@@ -57,8 +68,15 @@ def items(split: Split, count: int, skip: int = 0) -> Iterator[Item]:
     for place in range(skip, skip + count):
         stored = shards.store(FIRST[split] + place, split, layouts[place % len(layouts)])
         scene = stored.scene
-        asked = kinds_asked(stored.key, scene, split), colours_asked(stored.key, scene), places_asked(stored.key, scene)
-        yield Item(stored.key, stored.jpeg, scene.image.size, *asked)
+        yield Item(
+            stored.key,
+            stored.jpeg,
+            scene.image.size,
+            kinds_asked(stored.key, scene, split),
+            colours_asked(stored.key, scene),
+            places_asked(stored.key, scene),
+            things_asked(scene),
+        )
 
 
 class Figure(BaseModel):
@@ -83,6 +101,8 @@ class Part(BaseModel):
     colour_silent: Figure  # phrases with a wrong colour answered with nothing
     place_right: Figure  # phrases with a place, size or relation: that thing found and no other, at the usual threshold
     place_silent: Figure  # where both things of a relation are found, the opposite one answered with nothing
+    anything: Figure  # things of any kind that "object" finds at the usual threshold
+    anything_precision: float  # of what it finds
 
 
 class Report(BaseModel):
@@ -113,6 +133,7 @@ def run(
         plain: list[Answered] = []
         coloured: list[Answered] = []
         placed: list[Answered] = []
+        anything: list[Answered] = []
         for number, one in enumerate(items(split, count, skip)):
             picture = Picture.open(one.jpeg)
             picture.image  # noqa: B018 - decoded before the clock runs
@@ -125,9 +146,11 @@ def run(
                 coloured += judge(one.key, one.coloured, ask(expert, picture, one.coloured, LOW))
             if one.placed:  # which is the leftmost depends on what counts as found
                 placed += judge(one.key, one.placed, ask(expert, picture, one.placed, None))
+            if one.anything:
+                anything += judge(one.key, one.anything, ask(expert, picture, one.anything, None))
             if (number + 1) % 20 == 0:
                 say(f"grounding: {split}, {number + 1} of {count} pictures, {seconds / pixels:.2f} s per megapixel")
-        parts.append(summary(split, plain, coloured, placed, bar))
+        parts.append(summary(split, plain, coloured, placed, anything, bar))
     source = Path(expert.model_name or "")
     size = sum(path.stat().st_size for path in source.glob("*.safetensors")) / 1e6 if source.is_dir() else 0.0
     return Report(
@@ -158,6 +181,7 @@ def summary(
     plain: Sequence[Answered],
     coloured: Sequence[Answered],
     placed: Sequence[Answered],
+    anything: Sequence[Answered],
     bar: Bar,
 ) -> Part:
     by_kind: dict[str, list[Answered]] = {}
@@ -179,6 +203,7 @@ def summary(
         for true, false in itertools.pairwise(placed)
         if not false.things and any(h.right for h in true.hits)
     ]
+    some = [hit.right for one in anything for hit in one.hits]
     mean = bootstrap_mean(each)
     return Part(
         split=split,
@@ -193,6 +218,8 @@ def summary(
         colour_silent=_rate(sum(hushed), len(hushed)),
         place_right=_rate(sum(exact), len(exact)),
         place_silent=_rate(sum(opposite), len(opposite)),
+        anything=_rate(sum(some), sum(one.things for one in anything)),
+        anything_precision=round(sum(some) / len(some), 4) if some else 0.0,
     )
 
 
@@ -225,6 +252,7 @@ def lines(report: Report) -> list[str]:
             f"  wrong colour: nothing said        {figure(part.colour_silent)}",
             f"  right place, size, relation       {figure(part.place_right)}",
             f"  opposite relation: nothing said   {figure(part.place_silent)}",
+            f'  "object": things found            {figure(part.anything)}, precision {part.anything_precision:.1%}',
         ]
     found.append(
         f"{report.seconds_per_megapixel:.2f} s per megapixel on {report.threads} threads ({report.megapixels} MP)"

@@ -18,6 +18,7 @@ from policies.data.scenes.colours import COLOURS, near
 from policies.data.scenes.object_places import direction
 from policies.data.scenes.object_view import extremes
 from policies.data.scenes.scene import Box, Scene, Split
+from policies.data.tree import ANY
 from tools import boxes
 from tools.base import Region
 from tools.ground import Ground, GroundArgs
@@ -128,6 +129,12 @@ def places_asked(key: str, scene: Scene) -> list[Asked]:
         true, false = SAID[direction(box, other)]
         asked += [Asked(f"{a} {true} the {b}", a, (box,)), Asked(f"{a} {false} the {b}", a, ())]
     return asked
+
+
+def things_asked(scene: Scene) -> list[Asked]:
+    """ "object" for all things of the scene; none where there are none."""
+    things = tuple(thing.box for thing in scene.things if thing.name != "text")
+    return [Asked(ANY, ANY, things)] if things else []
 
 
 def ask(expert: Ground, picture: Picture, asked: Sequence[Asked], lowest: float | None) -> list[Region]:

@@ -1,4 +1,5 @@
-"""What is asked of a canvas: names, synonyms and colours of what is there, and of what is not.
+"""What is asked of a canvas: names, synonyms and colours of what is there, and of what is not; and "object", which
+means every thing, with a name or without.
 
 `Prompt` has the tokens and, for each phrase and each thing, whether the phrase means it: 1 yes, 0 no, -1 not to be said
 (kinds that are easily taken for each other, a colour that was not painted, nameless things).
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from policies.data.scenes.colours import COLOURS, near
+from policies.data.tree import ANY
 from policies.grounding.mosaics import Item
 from policies.grounding.sprites import Bank, Kind
 from policies.grounding.text import END, START, STOP
@@ -20,6 +22,7 @@ from policies.grounding.text import END, START, STOP
 YES, NO, UNSAID = 1, 0, -1
 ALIKE = 0.62  # cosine of two names' vectors from which a thing of the one may be called by the other
 MOST_TOKENS = 64  # of a prompt
+THING, ASKED = -1, 0.3  # in place of a kind: any of them; how often that is asked for
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Asker:
             for kind in bank.kinds
             for word in (kind.name, *kind.words)
         }
+        self.any = tokenizer(ANY, add_special_tokens=False)["input_ids"]
         self.hues = {colour: tokenizer(colour, add_special_tokens=False)["input_ids"] for colour in COLOURS}
         self.relation = relations(bank.kinds, vectors)
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -65,15 +69,14 @@ class Asker:
                 kind = int(rng.integers(len(self.bank.kinds)))
                 hue = COLOURS[int(rng.integers(len(COLOURS)))]
                 phrases.append((kind, hue if rng.random() < 0.15 else ""))
+        if rng.random() < ASKED:
+            phrases.append((THING, ""))
         phrases = list(dict.fromkeys(phrases))
         kept: list[tuple[int, str]] = []
         ids, phrase_of = [START], [-1]
         for at in rng.permutation(len(phrases)):
             kind, hue = phrases[at]
-            own = self.bank.kinds[kind]
-            words = own.words if own.words and rng.random() < 0.2 else (own.name,)
-            tokens = self.tokens[words[int(rng.integers(len(words)))]]
-            tokens = [*self.hues[hue], *tokens] if hue else tokens
+            tokens = self._said(rng, kind, hue)
             if len(ids) + len(tokens) + 2 > MOST_TOKENS:
                 continue
             ids += [*tokens, STOP]
@@ -82,7 +85,18 @@ class Asker:
         means = np.array([[self._means(*phrase, item) for item in items] for phrase in kept], np.int8)
         return Prompt([*ids, END], [*phrase_of, -1], means.reshape(len(kept), len(items)))
 
+    def _said(self, rng: np.random.Generator, kind: int, hue: str) -> list[int]:
+        """Tokens of a phrase, at times of a synonym."""
+        if kind == THING:
+            return self.any
+        own = self.bank.kinds[kind]
+        words = own.words if own.words and rng.random() < 0.2 else (own.name,)
+        tokens = self.tokens[words[int(rng.integers(len(words)))]]
+        return [*self.hues[hue], *tokens] if hue else tokens
+
     def _means(self, kind: int, hue: str, item: Item) -> int:
+        if kind == THING:
+            return YES
         related = UNSAID if item.kind < 0 else int(self.relation[kind, item.kind])
         if not hue or related == NO:
             return related

@@ -1,9 +1,9 @@
 """Runs the native protocol on one `P2GModel`: decide turn, calls, and the answer from what experts found.
 
 Prefixes (the experts at hand and the picture; a focus turn) stay as key-value caches, so a second question pays for its
-own tokens only. With options the likelihood of each option decides, on copies of one cache (after SEAL). Free answers
-from read text are held to it (`copying.py`); answers that rest on regions are written, unless a piece of the read text
-is likelier. A model without a vision tower is given no pictures and looks at none.
+own tokens only. With options the likelihood of each decides, asked with and without them in sight, on copies of one
+cache (after SEAL). Free answers from read text are held to it (`copying.py`); answers that rest on regions are written,
+unless a piece of the read text is likelier. A model without a vision tower is given no pictures and looks at none.
 """
 
 from __future__ import annotations
@@ -121,10 +121,10 @@ class TextEngine:
         picture: Picture | None = None,
     ) -> Reply:
         """An answer without evidence."""
-        prompt = [*self.protocol.question(question, options), self.protocol.answer_id]
-        logits, cache = self._ask(self._decide(experts, size, picture), prompt)
+        prefix = self._decide(experts, size, picture)
         if options:
-            return self._choose(logits, cache, options)
+            return self._choose(prefix, question, options)
+        logits, cache = self._ask(prefix, [*self.protocol.question(question, None), self.protocol.answer_id])
         written = self._write(logits, cache)
         return Reply(written.text, written.probability)
 
@@ -155,8 +155,7 @@ class TextEngine:
             reply = self._open(prefix, context, question, looking)
             if reply.text == ABSENT.strip():
                 return Reply(options[absent], reply.confidence, absent)
-        logits, cache = self._ask(prefix, [*self.protocol.question(question, offered), self.protocol.answer_id])
-        reply = self._choose(logits, cache, offered)
+        reply = self._choose(prefix, question, offered)
         return Reply(reply.text, reply.confidence, options.index(reply.text), seen=looking)
 
     def _decide(self, experts: Experts, size: tuple[int, int], picture: Picture | None) -> list[Item]:
@@ -231,8 +230,16 @@ class TextEngine:
         self.cost.generated += sum(map(len, continuations))
         return scores
 
-    def _choose(self, logits: Tensor, cache: DynamicCache, options: Sequence[str]) -> Reply:
-        scores = torch.tensor(self._score(logits, cache, [self.protocol.encode(" " + option) for option in options]))
+    def _choose(self, prefix: Sequence[Item], question: str, options: Sequence[str]) -> Reply:
+        """The likeliest option, by the mean of its log-probability among them when they are shown and when they are
+        not: a small model leans to places in a list it sees."""
+        continuations = [self.protocol.encode(f" {option}") for option in options]
+
+        def among(shown: Sequence[str] | None) -> Tensor:
+            prompt = [*self.protocol.question(question, shown), self.protocol.answer_id]
+            return torch.tensor(self._score(*self._ask(prefix, prompt), continuations)).log_softmax(-1)
+
+        scores = (among(options) + among(None)) / 2
         choice = int(scores.argmax())
         return Reply(options[choice], float(scores.softmax(-1)[choice]), choice)
 

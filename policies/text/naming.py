@@ -15,6 +15,8 @@ from tools import boxes
 from tools.base import Region
 from tools.phrases import EXTREMES
 
+SUPERLATIVE = re.compile(r"\b(?:most|least|\w{3,}(?:est|most))\b", re.IGNORECASE)
+
 
 def says(text: str, name: str) -> bool:
     """Whether `name` stands in `text` as words of their own, maybe in the plural."""
@@ -37,13 +39,13 @@ def missing(asked: Iterable[tuple[Sequence[str], Sequence[Region]]]) -> list[str
 def one_name_each(regions: Sequence[Region]) -> list[Region]:
     """The regions without those whose place has a better one, of the same expert, of a name that says something else:
     who finds dogs and llamas on the same boxes, each name by itself, means the likelier. "car" and "red car" go
-    together."""
+    together; "object", which any thing is, gives way to every other name."""
     found = [region for region in regions if not region.text and not region.image]
     places = np.array([region.box for region in found]).reshape(-1, 4)
     same = boxes.iou(places, places) > SAME
     words = [set(_plain(region.label).lower().split()) for region in found]
     kept: list[int] = []
-    for n in sorted(range(len(found)), key=lambda n: -found[n].score):
+    for n in sorted(range(len(found)), key=lambda n: (words[n] == {ANY}, -found[n].score)):
         rivals = [m for m in kept if same[n, m] and found[n].source == found[m].source]
         if all(words[n] <= words[m] or words[m] <= words[n] for m in rivals):
             kept.append(n)
@@ -52,10 +54,10 @@ def one_name_each(regions: Sequence[Region]) -> list[Region]:
 
 
 def leaves_open(text: str, question: str) -> bool:
-    """Whether a call, as the model writes it, asks for any object at all (`ground: red car; object`), or for something
-    that the question does not say."""
+    """Whether a call, as the model writes it, asks for any object at all (`ground: red car; object`), as the question
+    may itself ("which object is nearest to the red car?"), or for something that the question does not say."""
     names = [name.strip() for line in text.splitlines() for name in line.partition(":")[2].split(";")]
-    return any(name == ANY or not _hinted(question, name) for name in names if name)
+    return any(name and (says(question, ANY) or name == ANY or not _hinted(question, name)) for name in names)
 
 
 def _hinted(text: str, name: str) -> bool:
@@ -87,12 +89,14 @@ def absent_option(options: Sequence[str] | None) -> int | None:
     return next((n for n, option in enumerate(options or ()) if option.strip().casefold() == ABSENT), None)
 
 
-def guess_for(names: Sequence[str], options: Sequence[str] | None) -> Literal["one", "each"] | None:
+def guess_for(names: Sequence[str], question: str, options: Sequence[str] | None) -> Literal["one", "each"] | None:
     """How an expert is asked to guess. Where the options leave no room for "not in the image", all that a question
-    names is there; but where it asks which of the options is, one of `names`, which are all options then."""
+    names is there; but where it asks which of the options is, one of `names`, which are all options then. "Which is the
+    largest?" compares what is all there."""
     if not options or absent_option(options) is not None:
         return None
-    return "one" if {name.casefold() for name in names} <= {option.casefold() for option in options} else "each"
+    choices = {name.casefold() for name in names} <= {option.casefold() for option in options}
+    return "one" if choices and not SUPERLATIVE.search(question) else "each"
 
 
 def _plain(text: str) -> str:

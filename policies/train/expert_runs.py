@@ -99,7 +99,7 @@ class ToolExperts:
         wanted: dict[str, Any] = {}
         if args:
             objects = as_asked([part.strip() for part in args.split(";") if part.strip()], item.question)
-            wanted = {"objects": objects, "guess": guess_for(objects, item.options)}
+            wanted = {"objects": objects, "guess": guess_for(objects, item.question, item.options)}
         key = (picture, f"{name}: {wanted}")
         if key not in self._results:
             try:

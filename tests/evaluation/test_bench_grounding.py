@@ -16,6 +16,7 @@ from tools.errors import UsageError
 from tools.ground import Ground, GroundArgs
 from tools.grounded import Bar
 from tools.phrases import meant, parse
+from tools.pictures import Picture
 from tools.slicing import Detection
 
 
@@ -78,7 +79,8 @@ def test_figures_of_a_part_count_silence_and_misses():
         *(answered("owl", 1, (0.9, True), (0.8, False)), answered("owl", 0, (0.9, False))),
         *(answered("key", 1), answered("key", 0)),  # not found: its silence says nothing
     ]
-    part = summary("test", plain, coloured, placed, Bar(0.5, 0.5))
+    anything = [answered("object", 4, (0.9, True), (0.8, False), (0.7, True))]
+    part = summary("test", plain, coloured, placed, anything, Bar(0.5, 0.5))
     assert part.kinds == 2
     assert part.ap50.value == pytest.approx((0.5 + 1.0) / 2)
     assert (part.silent.value, part.silent.of) == (round(2 / 3, 4), 3)
@@ -87,8 +89,9 @@ def test_figures_of_a_part_count_silence_and_misses():
     assert (part.colour_right.value, part.colour_silent.value) == (1.0, 0.0)
     assert (part.place_right.value, part.place_right.of) == (round(1 / 3, 4), 3)
     assert (part.place_silent.value, part.place_silent.of) == (0.5, 2)
+    assert (part.anything.value, part.anything_precision) == (0.5, round(2 / 3, 4))
     assert part.silent.low < part.silent.value < part.silent.high
-    more = summary("test", plain, coloured, placed, Bar(0.5, 0.1))  # the second owl; not the key, of which none is sure
+    more = summary("test", plain, coloured, placed, [], Bar(0.5, 0.1))  # the second owl; no key, none is sure of one
     assert (more.silent.value, more.found.value) == (part.silent.value, 1.0)
 
 
@@ -152,7 +155,12 @@ class Oracle(Ground):
 
     def __init__(self, items):
         super().__init__(threshold=0.5)
-        self.truth = {one.phrase: one.truth for item in items for one in [*item.asked, *item.coloured, *item.placed]}
+        self.truth = {
+            Picture.open(item.jpeg).sha256: {
+                one.phrase: one.truth for one in [*item.asked, *item.coloured, *item.placed, *item.anything]
+            }
+            for item in items
+        }
 
     def unavailable(self):
         return None
@@ -161,10 +169,11 @@ class Oracle(Ground):
         pass
 
     def __call__(self, picture, args: GroundArgs):
+        truth = self.truth[picture.sha256]
         found = [
-            Region(box=box, label=name, score=0.9 if self.truth[name] else 0.2)
+            Region(box=box, label=name, score=0.9 if truth[name] else 0.2)
             for name in args.objects
-            for box in self.truth[name] or [(0.0, 0.0, float(picture.width), float(picture.height))]
+            for box in truth[name] or [(0.0, 0.0, float(picture.width), float(picture.height))]
         ]
         lowest = self.usual_bar.first if args.threshold is None else args.threshold
         return [region for region in found if region.score >= lowest]
@@ -178,6 +187,7 @@ def test_an_expert_that_knows_everything_gets_full_marks(monkeypatch):
     (part,) = report.parts
     assert (part.ap50.value, part.silent.value, part.found.value, part.colour_right.value) == (1.0, 1.0, 1.0, 1.0)
     assert (part.place_right.value, part.place_silent.value) == (1.0, 1.0)
+    assert (part.anything.value, part.anything_precision) == (1.0, 1.0)
     assert min(part.place_right.of, part.place_silent.of) > 0
     assert report.megapixels > 3
     assert any("absent phrases" in line for line in grounding.lines(report))

@@ -18,7 +18,7 @@ from policies.grounding.configuration import Recipe, load_recipe
 from policies.grounding.judging import Answered, Hit
 from policies.grounding.more import more
 from policies.grounding.mosaics import Item, Painter, grounds
-from policies.grounding.phrases import NO, UNSAID, YES, Asker
+from policies.grounding.phrases import ASKED, NO, THING, UNSAID, YES, Asker
 from policies.grounding.sprites import Bank, Kind, Sprite, clash, load_bank, trained_kinds
 from policies.grounding.text import START, STOP, Meanings, encode, teach
 from tools import Call, Picture, Runner, UsageError
@@ -144,12 +144,17 @@ def test_phrases_mean_what_is_there_in_that_colour(tokenizer):
     assert asker._means(0, "blue", painted) == NO
     assert asker._means(0, "orange", painted) == UNSAID  # near red
     assert asker._means(0, "red", cup) == UNSAID  # its own colour is nobody's word
+    assert asker._means(THING, "", cup) == asker._means(THING, "", nameless) == YES
 
 
 def test_prompts_ask_for_things_there_and_not_there(bank, tokenizer):
     asker = Asker(bank, tokenizer, np.random.default_rng(0).standard_normal((len(bank.kinds), 16)))
     items = [Item(0, 0, "", (0, 0, 9, 9)), Item(1, 1, "red", (0, 0, 9, 9))]
-    prompts = [asker.ask(np.random.default_rng(seed), items) for seed in range(30)]
+    prompts = [asker.ask(np.random.default_rng(seed), items) for seed in range(60)]
+    everything = [prompt for prompt in prompts if asker.any[0] in prompt.ids]
+    assert ASKED / 2 < len(everything) / len(prompts) < 2 * ASKED
+    for prompt in everything:
+        assert (prompt.means[prompt.phrase_of[prompt.ids.index(asker.any[0])]] == YES).all()
     assert any((prompt.means == YES).any() for prompt in prompts)
     assert any((prompt.means == NO).all(axis=1).any() for prompt in prompts)
     for prompt in prompts:

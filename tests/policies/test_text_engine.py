@@ -1,7 +1,5 @@
 """The engine on a tiny random model: caches save work and change nothing; options are scored by their likelihood."""
 
-import math
-
 import pytest
 import torch
 
@@ -100,22 +98,23 @@ def test_p_call_is_the_share_of_the_call_token(engine):
     )
 
 
-def test_options_are_scored_by_their_likelihood_with_the_end(engine):
+def test_options_are_scored_by_their_likelihood_with_the_end_in_sight_and_out_of_it(engine):
     """Against plain forward passes over prompt and option, one by one, without any cache."""
     question = "Which one?"
     prefix = prefix_of(engine, question)
-    prompt = [*prefix, *engine.protocol.question(question, OPTIONS), engine.protocol.answer_id]
-    scores = []
-    for option in OPTIONS:
+
+    @torch.no_grad()
+    def likelihood(option, shown):
+        prompt = [*prefix, *engine.protocol.question(question, shown), engine.protocol.answer_id]
         ids = [*engine.protocol.encode(" " + option), engine.protocol.end_id]
-        with torch.no_grad():
-            logits = engine.model(input_ids=torch.tensor([[*prompt, *ids]])).logits[0].log_softmax(-1)
-        scores.append(sum(logits[len(prompt) - 1 + i, token].item() for i, token in enumerate(ids)))
+        logits = engine.model(input_ids=torch.tensor([[*prompt, *ids]])).logits[0].log_softmax(-1)
+        return sum(logits[len(prompt) - 1 + i, token] for i, token in enumerate(ids))
+
+    shown, unseen = (torch.stack([likelihood(option, shown) for option in OPTIONS]) for shown in (OPTIONS, None))
+    expected = (shown.log_softmax(-1) + unseen.log_softmax(-1)).div(2).softmax(-1)
     reply = engine.answer(LINES, SIZE, question, OPTIONS)
-    best = max(range(len(OPTIONS)), key=scores.__getitem__)
-    assert (reply.choice, reply.text) == (best, OPTIONS[best])
-    total = sum(math.exp(score - scores[best]) for score in scores)
-    assert reply.confidence == pytest.approx(1 / total, abs=1e-3)
+    assert (reply.choice, reply.text) == (int(expected.argmax()), OPTIONS[int(expected.argmax())])
+    assert reply.confidence == pytest.approx(float(expected.max()), abs=1e-3)
 
 
 def test_an_answer_is_copied_and_says_from_where(engine):

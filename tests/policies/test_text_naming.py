@@ -54,18 +54,22 @@ def test_a_name_is_asked_for_as_the_question_says_it(names, question, expected):
 
 
 @pytest.mark.parametrize(
-    ("names", "options", "expected"),
+    ("names", "question", "options", "expected"),
     [
-        (["car"], ["red", "blue"], "each"),
-        (["car", "dog", "owl"], ["dog", "owl"], "each"),
-        (["Dog", "owl"], ["dog", "owl", "cat"], "one"),
-        (["car"], ["red", " Not in the image "], None),
-        (["car"], [], None),
-        (["car"], None, None),
+        (["car"], "What colour is the car?", ["red", "blue"], "each"),
+        (["car", "dog", "owl"], "Is the dog or the owl above the car?", ["dog", "owl"], "each"),
+        (["Dog", "owl"], "Which of these is in the picture?", ["dog", "owl", "cat"], "one"),
+        (["dog", "owl"], "Which takes up the MOST room?", ["dog", "owl"], "each"),
+        (["dog", "owl"], "Which is furthest to the left?", ["dog", "owl"], "each"),
+        (["dog", "owl"], "Which is topmost?", ["dog", "owl"], "each"),
+        (["dog", "owl"], "What is in the west of the picture?", ["dog", "owl"], "one"),
+        (["car"], "What colour is the car?", ["red", " Not in the image "], None),
+        (["car"], "What colour is the car?", [], None),
+        (["car"], "What colour is the car?", None, None),
     ],
 )
-def test_a_guess_is_asked_for_as_the_options_leave_room(names, options, expected):
-    assert guess_for(names, options) == expected
+def test_a_guess_is_asked_for_as_the_options_leave_room(names, question, options, expected):
+    assert guess_for(names, question, options) == expected
 
 
 def test_the_option_that_a_thing_is_absent_is_known_by_its_words():
@@ -87,6 +91,8 @@ def test_of_two_names_for_one_place_the_likelier_stays_unless_both_can_be_right(
     other = at(0, "mask", 0.1, source="segment")
     assert one_name_each([dog, other]) == [dog, other]  # another expert says another thing of it
     assert one_name_each([]) == []
+    thing, elsewhere = at(0, "object", 0.99), at(300, "object", 0.5)
+    assert one_name_each([thing, dog, elsewhere]) == [dog, elsewhere]  # a thing with a name is no other thing
 
 
 @pytest.mark.parametrize(
@@ -103,7 +109,13 @@ def test_of_two_names_for_one_place_the_likelier_stays_unless_both_can_be_right(
     ],
 )
 def test_a_call_leaves_open_what_the_question_does_not_say(said, expected):
-    assert leaves_open(said, "Which object is nearest to the red car, two dogs or the pairs of knives?") == expected
+    assert leaves_open(said, "What is nearest to the red car, two dogs or the pairs of knives?") == expected
+
+
+@pytest.mark.parametrize("said", ["ground: red car", "ground: red car; object"])
+def test_a_question_about_some_object_leaves_it_open(said):
+    assert leaves_open(said, "Which of the objects is nearest to the red car?")
+    assert not leaves_open("read:", "Which object is nearest to the red car?")
 
 
 def test_numbers_are_nothing_to_look_for():

@@ -164,7 +164,7 @@ def test_a_question_is_answered_from_what_grounding_zoom_and_reading_found(home,
     assert decided["visual_tokens"] == config.vision_tokens
     whole = config.resampler_latents if context == "paper" else config.vision_tokens
     contexts = answered["visual_tokens"] / (whole + 3 * config.vision_tokens)  # two boxes and the zoomed part
-    assert contexts == 1
+    assert contexts == (2 if options else 1)  # options are weighed in sight and out of it
     assert usage.visual_tokens == decided["visual_tokens"] + answered["visual_tokens"]
     assert engine.eyes.encoded == 1 + 3
     before = usage.prompt_tokens - usage.cached_tokens
@@ -292,7 +292,7 @@ def test_when_every_expert_fails_the_model_still_looks(home, clip_weights, pictu
     answer = agent.ask(picture, QUESTION, ["red", "blue"], mode="always")
     assert answer.choice in (0, 1)
     assert answer.ledger.experts[0].error
-    assert answer.trace[-1].data["usage"]["visual_tokens"] == engine.model.config.vision_tokens
+    assert answer.trace[-1].data["usage"]["visual_tokens"] == 2 * engine.model.config.vision_tokens
 
 
 def test_another_picture_in_the_same_conversation_starts_anew(home, clip_weights, picture):

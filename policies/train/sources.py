@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from policies.data.tree import Source, Tree
+from policies.data.visual_scene import HELD_OUT as NOT_TRAINED
 from policies.text.protocol import Protocol
 from policies.train.recipe import ModelRecipe, Recipe, SourceRecipe
 from tools.errors import UsageError
@@ -21,7 +22,7 @@ from tools.errors import UsageError
 if TYPE_CHECKING:
     from policies.data.visual_scene import Optics
 
-HELD_OUT = 10_000_000  # sources of scenes allow no seed from 50 million on
+HELD_OUT = 10_000_000
 KEPT_APART = 0.02  # of a file of conversations, of the pictures with labels
 SEED_STEP = 1_000_000  # pages between the first ones of two seeds
 
@@ -70,10 +71,16 @@ def _make(one: SourceRecipe, protocol: Protocol, recipe: Recipe) -> Source:
     if one.kind not in KINDS:
         raise UsageError(f"there is no source {one.kind!r}; sources: {', '.join(KINDS)}")
     try:
-        if one.options.get("seed", 0) // HELD_OUT % 2:
+        seed = one.options.get("seed", 0)
+        if seed // HELD_OUT % 2:
             raise UsageError(
-                f"source {one.kind}: the scenes from seed {one.options['seed']} on are those that sources with a seed "
+                f"source {one.kind}: the scenes from seed {seed} on are those that sources with a seed "
                 f"{HELD_OUT} lower are validated on; take one from 0 or from {2 * HELD_OUT} on"
+            )
+        if seed + HELD_OUT >= NOT_TRAINED:
+            raise UsageError(
+                f"source {one.kind}: with seed {seed} it would be validated on scenes from {NOT_TRAINED} on, which are "
+                f"kept for calibration; take one below {NOT_TRAINED - HELD_OUT}"
             )
         return KINDS[one.kind](one, protocol, recipe)
     except (TypeError, OSError) as error:  # an option that it does not have, a file that is not there

@@ -39,6 +39,11 @@ def test_a_source_that_would_train_on_scenes_for_validation_is_refused():
         make_source([SourceRecipe(kind="scenes", options={"seed": HELD_OUT})], None, load_recipe("cpu"))
 
 
+def test_a_source_that_would_be_validated_on_scenes_for_calibration_is_refused_before_it_trains():
+    with pytest.raises(UsageError, match=r"seed 40000000 .*kept for calibration; take one below 40000000"):
+        make_source([SourceRecipe(kind="scenes", options={"seed": 4 * HELD_OUT})], None, load_recipe("cpu"))
+
+
 def test_a_change_reaches_its_key_and_keeps_its_type():
     recipe = load_recipe("tiny", ["instruct.rates.language=3e-4", "out=runs/x y", "align.steps=7"])
     assert recipe.instruct.rates.language == 3e-4

@@ -11,16 +11,14 @@ import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from policies.data.tree import Source, Tree
 from policies.data.visual_scene import HELD_OUT as NOT_TRAINED
+from policies.data.visual_scene import Optics
 from policies.text.protocol import Protocol
 from policies.train.recipe import ModelRecipe, Recipe, SourceRecipe
 from tools.errors import UsageError
-
-if TYPE_CHECKING:
-    from policies.data.visual_scene import Optics
 
 HELD_OUT = 10_000_000
 KEPT_APART = 0.02  # of a file of conversations, of the pictures with labels
